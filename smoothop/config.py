@@ -1,0 +1,107 @@
+"""`Config`: how one worker is supervised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from smoothop._durations import Duration, seconds
+
+RunIn = Literal["thread", "pool", "process"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """How one worker is supervised; immutable, every field has a default.
+
+    Durations are given as seconds or as a timedelta and kept as seconds.
+
+    Attributes:
+        max_panic_attempts: stop the worker at that many panics; 0 = no limit.
+        panic_backoff: seconds to sleep after a panic; 0 = 1 second.
+        panic_backoff_max: 0 = the backoff is constant; otherwise it doubles with each panic
+            in a row up to this many seconds, with jitter.
+        panic_window: 0 = every panic since the start counts; otherwise only those of the last
+            so many seconds.
+        message_only: call `handle` only when a message is there.
+        mailbox_size: how many messages wait before `dispatch` blocks.
+        max_dispatch_timeout: the longest, in seconds, that any `dispatch` to this worker
+            blocks; 0 = no limit.
+        stop_grace: seconds an async handler may go on after it was asked to stop before its
+            task is cancelled.
+        run_in: where a sync handler runs: ``"thread"``, ``"pool"`` or ``"process"``.
+        stuck_after: seconds after which a `handle` that has not returned is reported; 0 = off.
+        concurrency: how many `handle` calls of this worker may run side by side.
+        critical: `smoothop run` ends when this worker has used up its panics.
+
+    Raises:
+        ValueError: a value is out of range or of the wrong type; names the field.
+    """
+
+    max_panic_attempts: int = 0
+    panic_backoff: Duration = 0
+    panic_backoff_max: Duration = 0
+    panic_window: Duration = 0
+    message_only: bool = False
+    mailbox_size: int = 1024
+    max_dispatch_timeout: Duration = 0
+    stop_grace: Duration = 10
+    run_in: RunIn = "thread"
+    stuck_after: Duration = 0
+    concurrency: int = 1
+    critical: bool = False
+
+    def __post_init__(self) -> None:
+        for name in FIELD_CHECKS:
+            object.__setattr__(self, name, FIELD_CHECKS[name](getattr(self, name), name))
+        if 0 < self.panic_backoff_max < self.panic_backoff:  # type: ignore[operator]
+            raise ValueError(
+                f"panic_backoff_max: {self.panic_backoff_max:g} s is less than panic_backoff "
+                f"({self.panic_backoff:g} s); give at least that, or 0 for a constant backoff"
+            )
+
+
+def _at_least(least: int) -> Callable[[object, str], int]:
+    def check(value: object, field: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{field}: a whole number of at least {least}, not {value!r}")
+        return value
+
+    return check
+
+
+def _flag(value: object, field: str) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{field}: True or False, not {value!r}")
+    return value
+
+
+def _run_in(value: object, field: str) -> RunIn:
+    for choice in get_args(RunIn):
+        if value == choice:
+            return choice  # type: ignore[no-any-return]
+    raise ValueError(f"{field}: one of 'thread', 'pool' and 'process', not {value!r}")
+
+
+FIELD_CHECKS: dict[str, Callable[[object, str], object]] = {
+    "max_panic_attempts": _at_least(0),
+    "panic_backoff": seconds,
+    "panic_backoff_max": seconds,
+    "panic_window": seconds,
+    "message_only": _flag,
+    "mailbox_size": _at_least(1),
+    "max_dispatch_timeout": seconds,
+    "stop_grace": seconds,
+    "run_in": _run_in,
+    "stuck_after": seconds,
+    "concurrency": _at_least(1),
+    "critical": _flag,
+}
+"""Field of `Config` -> what checks a value for it and returns it as it is kept."""
+
+DURATION_FIELDS = frozenset(name for name, check in FIELD_CHECKS.items() if check is seconds)
+"""The fields of `Config` that are durations: in files they may also be written as ``"2s"``."""
+
+CONFIG_FIELDS = tuple(field.name for field in fields(Config))
+"""The names of all fields, in order."""

@@ -1,0 +1,199 @@
+"""What can be observed of a worker: metric events, its phase, its snapshot.
+
+Events are immutable and hold plain data only; errors are kept as text, so an event can be
+kept, sent and shown anywhere without holding the objects of a handler alive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+from smoothop._frozen import record
+from smoothop.results import HandleStatus
+
+Kind = Literal["handle", "panic", "dispatch", "stuck", "lifecycle"]
+KINDS: tuple[Kind, ...] = ("handle", "panic", "dispatch", "stuck", "lifecycle")
+
+StopReason = Literal["requested", "panic limit", "cancelled"]
+
+
+class Status(StrEnum):
+    """Whether a worker's code may be running: `RUNNING` until it has really ended."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class Phase(StrEnum):
+    """What a worker is doing, finer than `Status`."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    HANDLING = "handling"
+    IDLE = "idle"
+    BACKOFF = "backoff"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+@record
+class HandleEvent:
+    """One call of `handle` has returned.
+
+    Attributes:
+        worker: the worker's name.
+        time: when it returned, in seconds since the epoch.
+        status: what it returned.
+        duration: how long it took, in seconds.
+        had_message: whether it was given a message.
+        error: the text of a `fail`'s error, otherwise ``None``.
+    """
+
+    kind: ClassVar[Literal["handle"]] = "handle"
+    worker: str
+    time: float
+    status: HandleStatus
+    duration: float
+    had_message: bool
+    error: str | None = None
+
+
+@record
+class PanicEvent:
+    """An exception has left `setup` or `handle`.
+
+    Attributes:
+        worker: the worker's name.
+        time: when, in seconds since the epoch.
+        attempt: which panic this is of those that count: 1, 2, ...
+        error: the exception's type and text.
+    """
+
+    kind: ClassVar[Literal["panic"]] = "panic"
+    worker: str
+    time: float
+    attempt: int
+    error: str
+
+
+@record
+class DispatchEvent:
+    """A message was put in the mailbox, or found no room there.
+
+    Attributes:
+        worker: the name of the worker it was sent to.
+        time: when, in seconds since the epoch.
+        ok: whether the message was accepted.
+        error: why not, otherwise ``None``.
+    """
+
+    kind: ClassVar[Literal["dispatch"]] = "dispatch"
+    worker: str
+    time: float
+    ok: bool
+    error: str | None = None
+
+
+@record
+class StuckEvent:
+    """A call of `handle` takes longer than `Config.stuck_after`.
+
+    Attributes:
+        worker: the worker's name.
+        time: when it was noticed, in seconds since the epoch.
+        duration: how long the call has taken so far, in seconds.
+        stack: where it stands, as a traceback's text.
+    """
+
+    kind: ClassVar[Literal["stuck"]] = "stuck"
+    worker: str
+    time: float
+    duration: float
+    stack: str
+
+
+@record
+class LifecycleEvent:
+    """The worker has started or stopped.
+
+    Attributes:
+        worker: the worker's name.
+        time: when, in seconds since the epoch.
+        event: ``"started"`` or ``"stopped"``.
+        reason: ``None`` for a start; for a stop ``"requested"``, ``"panic limit"`` or
+            ``"cancelled"`` (the operator's cancellation, or its event loop's end).
+    """
+
+    kind: ClassVar[Literal["lifecycle"]] = "lifecycle"
+    worker: str
+    time: float
+    event: Literal["started", "stopped"]
+    reason: StopReason | None = None
+
+
+MetricEvent = HandleEvent | PanicEvent | DispatchEvent | StuckEvent | LifecycleEvent
+"""Any of the five event classes; `kind` tells them apart."""
+
+
+@record
+class WorkerSnapshot:
+    """Everything known about a worker at one moment; plain data, ready for JSON.
+
+    Attributes:
+        name: the worker's name.
+        status: ``"running"`` or ``"stopped"``.
+        phase: what it is doing; see `Phase`.
+        handler: the handler's type or function, as ``module:qualname``.
+        config: the fields of its `Config`.
+        time: when the snapshot was taken, in seconds since the epoch.
+        started_at: when it last started, in seconds since the epoch; ``None`` if never.
+        stopped_at: when it last stopped; ``None`` while it runs or if it never ran.
+        stop_reason: why it last stopped; ``None`` while it runs or if it never ran.
+        starts: how often it has been started.
+        handled: how many `handle` calls returned, since the worker was added.
+        panics: how many panics there were, since the worker was added.
+        panic_attempts: the panics that count towards the limit now.
+        retry_at: when the present backoff or idle sleep ends, in seconds since the epoch.
+        last_error: the type and text of the last panic or `fail`.
+        last_error_at: when that was.
+        mailbox_depth: how many messages wait in the mailbox.
+        mailbox_size: how many may.
+        senders_waiting: how many dispatchers wait for room.
+        handling_since: when the running `handle` call began; ``None`` when there is none.
+        stuck: whether the running call has been reported as stuck.
+        last_event: the most recent event, as by `last_metric`, as a dict with its `kind`.
+    """
+
+    name: str
+    status: str
+    phase: str
+    handler: str
+    config: dict[str, Any]
+    time: float
+    started_at: float | None
+    stopped_at: float | None
+    stop_reason: str | None
+    starts: int
+    handled: int
+    panics: int
+    panic_attempts: int
+    retry_at: float | None
+    last_error: str | None
+    last_error_at: float | None
+    mailbox_depth: int
+    mailbox_size: int
+    senders_waiting: int
+    handling_since: float | None
+    stuck: bool
+    last_event: dict[str, Any] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the snapshot as a new dict of plain values."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+
+def event_dict(event: MetricEvent) -> dict[str, Any]:
+    """Return an event as a dict of plain values, its `kind` first."""
+    return {"kind": event.kind, **asdict(event)}  # type: ignore[call-overload]

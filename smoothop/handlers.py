@@ -1,0 +1,156 @@
+"""What a handler is: the protocols, and the check that something is one.
+
+A handler is an object with ``handle(ctx)``, an object with ``async handle(ctx)``, a function
+``f(ctx)`` or an ``async`` function ``f(ctx)``. It returns what `none`, `done` or `fail` gives.
+An object may also have ``setup(ctx)`` and ``teardown(ctx)``, sync or async as its ``handle`` is,
+and the class attributes ``config`` (its default `Config`) and ``Settings``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from smoothop.config import Config
+from smoothop.errors import InvalidHandlerError
+
+if TYPE_CHECKING:
+    from smoothop.engine.context import AsyncContext, Context
+    from smoothop.results import HandleResult
+
+_F = TypeVar("_F", bound=Callable[[], object])
+_FACTORY_MARK = "__smoothop_handler_factory__"
+
+
+class SyncHandler(Protocol):
+    """An object whose `handle` does one unit of work on a thread."""
+
+    def handle(self, ctx: Context, /) -> HandleResult:
+        """Do one unit of work; called again and again, never twice at a time by one slot."""
+        ...
+
+
+class AsyncHandler(Protocol):
+    """An object whose `handle` does one unit of work on the event loop."""
+
+    async def handle(self, ctx: AsyncContext, /) -> HandleResult:
+        """Do one unit of work; called again and again, never twice at a time by one slot."""
+        ...
+
+
+Handler = (
+    SyncHandler
+    | AsyncHandler
+    | Callable[["Context"], "HandleResult"]
+    | Callable[["AsyncContext"], Any]
+)
+"""Anything that `Operator.add_handler` takes."""
+
+
+def handler_factory(function: _F) -> _F:
+    """Mark a function without arguments that makes a handler, for use as an entry point.
+
+    Without the mark a function that an entry point names is taken as the handler itself.
+    """
+    setattr(function, _FACTORY_MARK, True)
+    return function
+
+
+def is_handler_factory(value: object) -> bool:
+    """Tell whether `handler_factory` has marked `value`."""
+    return getattr(value, _FACTORY_MARK, False) is True
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerCalls:
+    """The callables of a handler, checked: what the engine calls, and how.
+
+    Attributes:
+        handle: takes the context, returns a `HandleResult` (a coroutine if `is_async`).
+        setup: the same before the first `handle` of a start, or ``None``.
+        teardown: the same after the last one, or ``None``.
+        is_async: whether all of them are coroutine functions.
+        config: the default config the handler brings, or ``None``.
+        label: the handler's type or function as ``module:qualname``.
+    """
+
+    handle: Callable[[Any], Any]
+    setup: Callable[[Any], Any] | None
+    teardown: Callable[[Any], Any] | None
+    is_async: bool
+    config: Config | None
+    label: str
+
+
+def handler_calls(handler: object) -> HandlerCalls:
+    """Check that `handler` is a handler and return its callables.
+
+    Raises:
+        InvalidHandlerError: says what is wrong with it and what would be right.
+    """
+    if isinstance(handler, type):
+        raise InvalidHandlerError(
+            f"{_label(handler)} is a class: give an instance of it, {handler.__name__}(...)"
+        )
+    if hasattr(handler, "handle"):
+        handle, what = handler.handle, f"{_label(handler)}.handle"
+    else:
+        handle, what = handler, _label(handler)
+    if not callable(handle):
+        raise InvalidHandlerError(
+            f"{handler!r} is no handler: give an object with handle(ctx), or a function f(ctx)"
+        )
+    is_async = _checked(handle, what)
+    return HandlerCalls(
+        handle=handle,
+        setup=_optional(handler, "setup", is_async),
+        teardown=_optional(handler, "teardown", is_async),
+        is_async=is_async,
+        config=_own_config(handler),
+        label=_label(handler),
+    )
+
+
+def _label(handler: object) -> str:
+    named = handler if hasattr(handler, "__qualname__") else type(handler)
+    return f"{named.__module__}:{named.__qualname__}"  # type: ignore[attr-defined]
+
+
+def _optional(handler: object, name: str, is_async: bool) -> Callable[[Any], Any] | None:
+    function = getattr(handler, name, None)
+    if function is None or not hasattr(handler, "handle"):
+        return None
+    what = f"{_label(handler)}.{name}"
+    if not callable(function):
+        raise InvalidHandlerError(f"{what} must be a method, it is {function!r}")
+    if _checked(function, what) is not is_async:
+        kind = "async, as handle is" if is_async else "a plain method, as handle is"
+        raise InvalidHandlerError(f"{what} must be {kind}")
+    return function  # type: ignore[no-any-return]
+
+
+def _own_config(handler: object) -> Config | None:
+    config = getattr(handler, "config", None) if hasattr(handler, "handle") else None
+    if config is None or isinstance(config, Config):
+        return config
+    raise InvalidHandlerError(
+        f"{_label(handler)}.config must be a smoothop.Config, it is {config!r}"
+    )
+
+
+def _checked(function: Callable[..., Any], what: str) -> bool:
+    """Check that `function` can be called with a context; tell whether it is async."""
+    code = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+    if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
+        raise InvalidHandlerError(f"{what} is a generator: it must return a result, not yield")
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        raise InvalidHandlerError(
+            f"{what} must be callable with one argument, the context"
+        ) from None
+    except ValueError:  # a builtin without a signature: the first call will tell
+        pass
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(code)

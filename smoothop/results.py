@@ -1,0 +1,132 @@
+"""What one call of a handler came to: `none`, `done` or `fail`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final, Never
+
+from smoothop._durations import Duration, seconds
+
+
+class HandleStatus(StrEnum):
+    """The three outcomes of a `handle` call (a panic is not one: it is an exception)."""
+
+    NONE = "none"
+    DONE = "done"
+    FAIL = "fail"
+
+
+class HandleResult:
+    """The immutable outcome of one `handle` call; made by `none`, `done` and `fail`.
+
+    Attributes:
+        status: which of the three it is.
+        idle: seconds to sleep before the next call; 0 means call again at once.
+        error: the exception of a `fail`, otherwise ``None``.
+        result: what `done` hands back to the dispatcher, otherwise ``None``.
+    """
+
+    __slots__ = ("error", "idle", "result", "status")
+
+    status: HandleStatus
+    idle: float
+    error: BaseException | None
+    result: Any
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        raise AttributeError(f"a HandleResult is immutable: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> Never:
+        raise AttributeError(f"a HandleResult is immutable: {name} cannot be deleted")
+
+    def __repr__(self) -> str:
+        return (
+            f"HandleResult(status={self.status.value!r}, idle={self.idle!r}, "
+            f"error={self.error!r}, result={self.result!r})"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not HandleResult:
+            return NotImplemented
+        return (self.status, self.idle, self.error, self.result) == (
+            other.status,
+            other.idle,
+            other.error,
+            other.result,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.idle, self.error))
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return _make, (self.status, self.idle, self.error, self.result)
+
+
+# A result is made for every message: the slots are set through their descriptors, past
+# __setattr__, which is three times as fast as object.__setattr__ with a name.
+_new = object.__new__
+_set_status = HandleResult.__dict__["status"].__set__
+_set_idle = HandleResult.__dict__["idle"].__set__
+_set_error = HandleResult.__dict__["error"].__set__
+_set_result = HandleResult.__dict__["result"].__set__
+
+
+def _make(
+    status: HandleStatus, idle: float, error: BaseException | None, result: object
+) -> HandleResult:
+    made = _new(HandleResult)
+    _set_status(made, status)
+    _set_idle(made, idle)
+    _set_error(made, error)
+    _set_result(made, result)
+    return made
+
+
+# A busy worker returns these again and again; being immutable, one of each is enough.
+_NONE: Final = _make(HandleStatus.NONE, 0.0, None, None)
+_DONE: Final = _make(HandleStatus.DONE, 0.0, None, None)
+
+
+def none(idle: Duration = 0) -> HandleResult:
+    """Say that no work was there.
+
+    Args:
+        idle: seconds (or a timedelta) to sleep before the next call. The sleep ends early
+            when a message arrives or the worker is asked to stop. 0 polls without sleeping.
+
+    Raises:
+        ValueError: `idle` is negative, not finite or not a duration.
+    """
+    if idle == 0 and type(idle) is int:
+        return _NONE
+    return _make(HandleStatus.NONE, seconds(idle, "idle"), None, None)
+
+
+def done(result: Any = None) -> HandleResult:
+    """Say that work was done; the worker calls again at once.
+
+    Args:
+        result: given to whoever dispatched the message, by `Receipt.result`.
+    """
+    if result is None:
+        return _DONE
+    return _make(HandleStatus.DONE, 0.0, None, result)
+
+
+def fail(error: BaseException | str, idle: Duration = 0) -> HandleResult:
+    """Say that the handler failed; the error is logged and the worker backs off.
+
+    Args:
+        error: an exception, or a text (kept as an exception of that text).
+        idle: seconds (or a timedelta) to back off before the next call. A message does not
+            end this sleep; being asked to stop does.
+
+    Raises:
+        ValueError: `idle` is negative, not finite or not a duration.
+        TypeError: `error` is neither an exception nor a text.
+    """
+    if isinstance(error, str):
+        error = Exception(error)
+    elif not isinstance(error, BaseException):
+        raise TypeError(f"fail() takes an exception or a text, not {error!r}")
+    return _make(HandleStatus.FAIL, seconds(idle, "idle"), error, None)
