@@ -48,6 +48,7 @@ from smoothop.events import (
 )
 from smoothop.handlers import Handler, handler_factory
 from smoothop.results import HandleResult, HandleStatus, done, fail, none
+from smoothop.settings import Seconds
 
 if TYPE_CHECKING:
     from smoothop import hookspecs
@@ -91,6 +92,7 @@ __all__ = [
     "PluginLoadError",
     "Receipt",
     "Registry",
+    "Seconds",
     "SmoothopError",
     "Status",
     "StopTimeoutError",
