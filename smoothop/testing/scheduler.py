@@ -42,8 +42,9 @@ class Style:
 
     Attributes:
         eager: chance to let another thread on at a switch point; low values run long stretches.
-        lag: chance at a switch point that time jumps to the next timer although threads could
-            run, as on a machine that is too busy.
+        lag: chance at a switch point that time jumps to the next timer, if that is less than
+            `most_lag` away, although threads could run: as on a machine that is too busy.
+        most_lag: the longest such jump, in seconds.
         by_line: chance to let another thread on at each line of the engine, as the interpreter
             may; makes a simulation some ten times slower.
         spawn_fails: chance that no thread can be started.
@@ -52,6 +53,7 @@ class Style:
 
     eager: float = 0.5
     lag: float = 0.0
+    most_lag: float = 1.0
     by_line: float = 0.0
     spawn_fails: float = 0.0
     most_steps: int = 200_000
@@ -96,6 +98,7 @@ class Scheduler:
     def __init__(self, seed: int | str, style: Style, carriers: Carriers) -> None:
         self.random = random.Random(seed)  # noqa: S311 - to be repeatable is the point
         self.style = style
+        self._most_lag = int(style.most_lag * NANOSECONDS) if style.lag else 0
         self.now = START
         self.trace: list[tuple[int, str, str]] = []
         self.steps = 0
@@ -201,10 +204,10 @@ class Scheduler:
         if self.steps > self.style.most_steps:
             self.fail(Stalled(self._report(f"no end after {self.steps} steps")))
         chance = self.random.random
-        if self._timers and (
-            self._timers[0][0] <= self.now or (self.style.lag and chance() < self.style.lag)
-        ):
-            self._jump()
+        if self._timers:
+            ahead = self._timers[0][0] - self.now
+            if ahead <= 0 or (ahead < self._most_lag and chance() < self.style.lag):
+                self._jump(self.now + self._most_lag)
         if len(self._runnable) > 1 and chance() < self.style.eager:
             following = self._chosen()
             if following is not me:
@@ -259,12 +262,12 @@ class Scheduler:
             return runnable[0]
         return runnable[int(self.random.random() * len(runnable))]
 
-    def _jump(self) -> bool:
-        """Go on to the earliest timer, if that is still ahead, and wake who waited for it."""
+    def _jump(self, latest: int | None = None) -> bool:
+        """Go on to the earliest timer, not past `latest`, and wake who waited for it."""
         timers = self._timers
         while timers and not _is_live(timers[0]):
             heapq.heappop(timers)
-        if not timers:
+        if not timers or (latest is not None and timers[0][0] > latest):
             return False
         self.now = max(self.now, timers[0][0])
         while timers and timers[0][0] <= self.now:
