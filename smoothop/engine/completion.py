@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, InvalidStateError
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
@@ -98,7 +98,7 @@ class Completion(Future[None]):
             settle()
         except InvalidStateError:
             pass
-        except BaseException:  # noqa: BLE001 - a callback of somebody else must not end the worker
+        except BaseException:
             logging.getLogger("smoothop").exception("a callback on a completion raised")
 
     def _wait_or_raise(self, timeout: Duration | None) -> None:
@@ -115,8 +115,9 @@ def all_of(
     left = len(parts)
     errors: list[BaseException] = []
 
-    def part_done(part: Completion) -> None:
+    def part_done(done: Future[None]) -> None:
         nonlocal left
+        part = cast("Completion", done)
         error = Future.exception(part, 0)
         with lock:
             left -= 1

@@ -40,7 +40,12 @@ class WorkerCore:
     """
 
     def __init__(
-        self, operator: Operator, name: str, calls: HandlerCalls, config: Config, logger: logging.Logger
+        self,
+        operator: Operator,
+        name: str,
+        calls: HandlerCalls,
+        config: Config,
+        logger: logging.Logger,
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
@@ -154,7 +159,7 @@ class WorkerCore:
         return restarted
 
     def retire(self, refusal: Refusal, dropped: str) -> Completion:
-        """Stop it for good: nothing can be sent to it or started any more, and what waits is dropped.
+        """Stop it for good: it takes no message and no start any more, and what waits is dropped.
 
         Args:
             refusal: makes the error that refuses a start or a message from now on.
@@ -222,7 +227,7 @@ class WorkerCore:
         self.log.error("worker broke: %s", typed_text(error), cause=error)
 
     def finished(self, run: Run, reason: StopReason) -> None:
-        """The loop of `run` has ended; its last step. Tell everybody, then start again if wanted."""
+        """The loop of `run` has ended: its last step. Tell everybody, start again if wanted."""
         with self.lock:
             if run.over:
                 return
@@ -375,5 +380,3 @@ def refuse_unbuilt(config: Config) -> Config:
                 f"{field}={value!r} is not available in this version of smoothop: leave it out"
             )
     return config
-
-

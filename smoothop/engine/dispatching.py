@@ -1,4 +1,4 @@
-"""Dispatching: a message is accepted or refused, never lost between; waiting for room is bounded."""
+"""Dispatching: a message is accepted or refused, never lost between."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from smoothop._durations import Duration, seconds
 from smoothop.engine.current import chain_of_waits, current_slot
 from smoothop.engine.mailbox import Sender
 from smoothop.engine.receipt import Receipt
-from smoothop.engine.waiting import LoopWaiter, Wakeable, Waiter
+from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable
 from smoothop.errors import DispatchTimeoutError, MailboxFullError, SmoothopError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`LoopHost`: the event loop that async workers run on, the caller's or one of the operator's own."""
+"""`LoopHost`: the event loop of async workers, the caller's or one of the operator's own."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class LoopHost:
         """Run the loop; ``False`` when a task threw it out and it must go on for the others."""
         try:
             loop.run_forever()
-        except BaseException as error:  # noqa: BLE001 - asyncio lets SystemExit of any task out here
+        except BaseException as error:
             self._logger.error("a task on the workers' event loop raised", exc_info=error)
             return False
         return True

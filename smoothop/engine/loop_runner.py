@@ -62,7 +62,7 @@ class LoopRunner:
             reason = await self._drive()
         except asyncio.CancelledError:
             reason = "cancelled"  # somebody else cancelled the task between two calls
-        except BaseException as error:  # noqa: BLE001 - not the handler: the engine, or no memory
+        except BaseException as error:
             if isinstance(error, GeneratorExit):
                 raise  # the loop is gone and the coroutine is being thrown away
             slot.core.broke(error)
@@ -108,7 +108,7 @@ class LoopRunner:
         slot = self._slot
         context = slot.setup_context()
         try:
-            await self._call(slot.calls.setup(context))  # type: ignore[misc] - there is one
+            await self._call(slot.calls.setup(context))  # type: ignore[misc]  # there is a setup, or this is not the decision
         except BaseException as error:  # noqa: BLE001 - the fence around handlers
             return self._raised(error)
         return slot.set_up()

@@ -92,12 +92,12 @@ class SystemMachine:
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)
-    lock = staticmethod(threading.RLock)
-    gate = staticmethod(threading.Lock)
+    lock: Callable[[], Lock] = staticmethod(threading.RLock)
+    gate: Callable[[], Lock] = staticmethod(threading.Lock)
     chance = staticmethod(random.random)
 
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
-        """See `Machine.spawn`. The thread is a daemon: a handler that never returns must not hold up the exit."""
+        """See `Machine.spawn`; a daemon: a handler that never returns must not hold up the exit."""
         thread = threading.Thread(target=target, name=name, daemon=True)
         thread.start()
         return thread

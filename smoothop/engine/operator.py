@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -23,7 +23,12 @@ from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
 from smoothop.engine.timers import Timers
 from smoothop.engine.worker import Worker
-from smoothop.errors import OperatorClosedError, PluginLoadError, WorkerExistsError, WorkerNotFoundError
+from smoothop.errors import (
+    OperatorClosedError,
+    PluginLoadError,
+    WorkerExistsError,
+    WorkerNotFoundError,
+)
 from smoothop.events import Status
 from smoothop.handlers import handler_calls
 
@@ -90,7 +95,7 @@ class Operator:
         self._closing: Completion | None = None
         self._closed: str | None = None
         self._cancellation = cancellation
-        self._forget_cancellation = lambda: None
+        self._forget_cancellation: Callable[[], None] = lambda: None
         if cancellation is not None:
             # Weakly: a long-lived cancellation does not keep an operator nobody uses.
             this = weakref.ref(self)
@@ -214,7 +219,8 @@ class Operator:
         core = self._core(name)
         for field in changes:
             if field not in CONFIG_FIELDS:
-                raise ValueError(f"{field}: Config has no such field, only {', '.join(CONFIG_FIELDS)}")
+                known = ", ".join(CONFIG_FIELDS)
+                raise ValueError(f"{field}: Config has no such field, only {known}")
         return core.update(changes)
 
     def worker(self, name: str) -> Worker:
@@ -443,7 +449,7 @@ class Operator:
 
     def _refuse_cancelled(self) -> None:
         if self._cancelled():
-            raise OperatorClosedError("the operator's cancellation was cancelled: it starts nothing")
+            raise OperatorClosedError("the operator was cancelled: it starts nothing any more")
 
     def _loop_host(self) -> LoopHost:
         """Return what has the event loop for async workers; called by `WorkerCore`."""

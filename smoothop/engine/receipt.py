@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait, waits_without_limit
-from smoothop.engine.waiting import Latch, MAKING
+from smoothop.engine.waiting import MAKING, Latch
 from smoothop.errors import SmoothopError
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ class Run:
     __slots__ = (
         "budget",
         "config",
-        "ending",
         "ended",
+        "ending",
         "handled",
         "loop_runner",
         "loop_thread",

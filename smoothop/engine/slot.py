@@ -160,7 +160,9 @@ class Slot:
             pause = (decision.until or now) - now
             core.log.info("backing off after panic", duration=pause, attempt=attempts)
         self._settle_failed(
-            HandlerPanickedError, f"worker {core.name}: handler panicked: {error_text(error)}", error
+            HandlerPanickedError,
+            f"worker {core.name}: handler panicked: {error_text(error)}",
+            error,
         )
         return decision
 

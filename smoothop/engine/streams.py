@@ -10,10 +10,10 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from smoothop._durations import Duration, seconds
-from smoothop.engine.waiting import LoopWaiter, Wakeable, Waiter
+from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable
 from smoothop.events import KINDS, Kind, MetricEvent
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class MetricStream:
         self._detach()
         self._ring.end()
 
-    def __enter__(self) -> MetricStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

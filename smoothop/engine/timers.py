@@ -1,4 +1,4 @@
-"""`Timers`: calls a function at a time, on one thread that exists only while there is something due."""
+"""`Timers`: functions to be called later, by one thread that exists only while there are any."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Worker:
 
     @property
     def status(self) -> Status:
-        """`Status.RUNNING` from the start until its code has really ended, else `Status.STOPPED`."""
+        """`Status.RUNNING` from the start until its code has really ended."""
         return snapshots.status(self._core)
 
     @property
@@ -50,9 +50,7 @@ class Worker:
         """What it is doing now; see `Phase`."""
         return snapshots.phase(self._core)
 
-    def metrics(
-        self, *, maxsize: int = 1024, kinds: Iterable[str] | None = None
-    ) -> MetricStream:
+    def metrics(self, *, maxsize: int = 1024, kinds: Iterable[str] | None = None) -> MetricStream:
         """Return a new stream of its events, from now until it stops; then the stream ends.
 
         Args:
