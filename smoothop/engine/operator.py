@@ -336,7 +336,7 @@ class Operator:
         if self._closed is not None:
             return
         refuse_own_wait(self._cores.values(), "the operator's close")
-        refuse_blocking_loop(self._cores.values(), "the operator's close")
+        refuse_blocking_loop(self._cores.values())
         retired = self._retire_all()
         retired.wait(limit)
         self._conclude(limit)
