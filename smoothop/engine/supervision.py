@@ -154,7 +154,7 @@ class Supervision:
         return self._set_up
 
     def begin(self) -> Decision:
-        """Answer what comes first, and after a backoff: `setup` until it succeeds, then `handle`."""
+        """Answer what comes first, or after a backoff: `setup` until it succeeds, then `handle`."""
         return Step.CALL if self._set_up else Step.SET_UP
 
     def set_up(self) -> Decision:
