@@ -103,7 +103,7 @@ class WorkerCore:
             if self._refusal is not None:
                 raise self._refusal()
             if self.run is not None:
-                self._start_again = self.run.stopping or self.run.ending
+                self._start_again = self._start_again or self.run.leaving
                 return
             run = self._new_run()
         self._launch(run)
@@ -115,6 +115,7 @@ class WorkerCore:
             run = self.run
             self._start_again = False
             if run is not None:
+                run.leaving = True
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
@@ -128,6 +129,8 @@ class WorkerCore:
         with self.lock:
             run = self.run
             self._start_again = False
+            if run is not None:
+                run.leaving = True
         if run is not None:
             self._ask(run, reason)
 
@@ -145,9 +148,9 @@ class WorkerCore:
                 raise self._refusal()
             self.config = refuse_unbuilt(replace(self.config, **changes))
             run = self.run
-            again = run is not None and (self._start_again or not (run.stopping or run.ending))
+            again = run is not None and (self._start_again or not run.leaving)
             if run is not None and again:
-                self._start_again = True
+                run.leaving = self._start_again = True
                 self._restarts.append(restarted)
             elif run is not None:
                 run.ended.append(restarted)
@@ -229,7 +232,7 @@ class WorkerCore:
         with self.lock:
             if run.over:
                 return
-            run.over = True
+            run.over = run.leaving = True
             self.failed = reason == "panic limit"
             self.stop_reason = reason
             self.stopped_at = self.machine.time()
@@ -315,7 +318,7 @@ class WorkerCore:
         self.note_error(typed_text(error))
         self.log.error("worker could not be started: %s", error, cause=error)
         with self.lock:
-            run.over = True
+            run.over = run.leaving = True
             self.failed = True
             self._start_again = False
         self._conclude(run)
