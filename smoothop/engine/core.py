@@ -72,7 +72,6 @@ class WorkerCore:
         self.last_error_at: float | None = None
         self._start_again = False
         self._restarts: list[Completion] = []
-        self._refusal: Refusal | None = None
 
     # -- what is there
 
@@ -100,8 +99,8 @@ class WorkerCore:
             SmoothopError: it is being removed, or no thread could be started for it.
         """
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
             if self.run is not None:
                 self._start_again = self._start_again or self.run.leaving
                 return
@@ -144,8 +143,8 @@ class WorkerCore:
         """
         restarted = Completion(self.machine, (self,), "its own restart")
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
             self.config = refuse_unbuilt(replace(self.config, **changes))
             run = self.run
             again = run is not None and (self._start_again or not run.leaving)
@@ -169,8 +168,6 @@ class WorkerCore:
             dropped: what the receipts of the messages that wait are told.
         """
         retired = Completion(self.machine, (self,))
-        with self.lock:
-            self._refusal = refusal
         self.mailbox.refuse(refusal)
         stopped = self.stop()
         retired.threads = stopped.threads
@@ -265,7 +262,7 @@ class WorkerCore:
     def listen(self, ring: Ring) -> None:
         """Let `ring` have the events until the worker stops."""
         with self.lock:
-            gone = self._refusal is not None
+            gone = self.mailbox.refusal is not None
             if not gone:
                 self.own_rings.append(ring)
         if gone:
@@ -341,7 +338,7 @@ class WorkerCore:
     def _conclude(self, run: Run) -> None:
         with self.lock:
             self.run = None
-            again = self._start_again and self._refusal is None
+            again = self._start_again and self.mailbox.refusal is None
             self._start_again = False
             following = self._new_run() if again else None
             restarts, self._restarts = self._restarts, []

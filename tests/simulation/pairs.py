@@ -19,7 +19,8 @@ from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
 
 CALLS = ("dispatch", "start", "stop", "restart", "update", "remove", "add", "close")
-STEPS = {"restart": ("stop", "start"), "update": ("update",)}
+STEPS = {"restart": ("stop", "start")}
+STEPS_OF_CLOSE = {"close": ("closing", "close")}
 
 
 class State(NamedTuple):
@@ -28,6 +29,7 @@ class State(NamedTuple):
     exists: bool = True
     leaving: bool = False  # removed, but perhaps not forgotten yet
     running: bool = False
+    closing: bool = False  # takes no new worker; those there are follow one by one
     closed: bool = False
     size: int = 8
     bomb: bool = False  # a message waits at which the worker will stop by its panic limit
@@ -42,6 +44,9 @@ def answers(state: State, call: str) -> Iterator[Answer]:
         if state.running and state.bomb:
             yield state._replace(running=False, bomb=False), ""
         return
+    if call == "closing":
+        yield state._replace(closing=True), ""
+        return
     if state.closed:
         yield state, "ok" if call == "close" else "OperatorClosedError"
         if call in ("stop", "remove"):  # while it closes these still answer
@@ -49,7 +54,9 @@ def answers(state: State, call: str) -> Iterator[Answer]:
     elif call == "close":
         yield state._replace(closed=True, running=False, bomb=False), "ok"
     elif call == "add":
-        if state.exists:
+        if state.closing:
+            yield state, "OperatorClosedError"
+        elif state.exists:
             yield state, "WorkerExistsError"
         else:
             yield State(), "ok"
@@ -79,8 +86,9 @@ def _answer(state: State, call: str) -> State:
 
 def outcomes(state: State, one: tuple[str, ...], two: tuple[str, ...]) -> set[Any]:
     """Return every ``(answers of one, answers of two, end state)`` that some order gives."""
+    one, two = _in_steps(one), _in_steps(two)
     found = set()
-    todo = [(state, 0, 0, (), ())]
+    todo: list[tuple[State, int, int, tuple[str, ...], tuple[str, ...]]] = [(state, 0, 0, (), ())]
     while todo:
         now, i, j, ones, twos = todo.pop()
         if i < len(one):
@@ -90,8 +98,12 @@ def outcomes(state: State, one: tuple[str, ...], two: tuple[str, ...]) -> set[An
         crashes = list(answers(now, "crash"))
         todo += [(then, i, j, ones, twos) for then, _ in crashes]
         if i == len(one) and j == len(two) and not crashes:
-            found.add((ones, twos, visible(now)))
+            found.add((tuple(filter(None, ones)), tuple(filter(None, twos)), visible(now)))
     return found
+
+
+def _in_steps(calls: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(step for call in calls for step in STEPS_OF_CLOSE.get(call, (call,)))
 
 
 def visible(state: State) -> State:
@@ -100,7 +112,7 @@ def visible(state: State) -> State:
         return State(closed=True)
     if not state.exists:
         return State(exists=False)
-    return state._replace(leaving=False, bomb=False)
+    return state._replace(leaving=False, closing=False, bomb=False)
 
 
 class Collision:
@@ -112,7 +124,7 @@ class Collision:
         first, second = pairs[seed % len(pairs)]
         self.calls = (STEPS.get(first, (first,)), STEPS.get(second, (second,)))
         if draw.random() < 0.3:  # a third and fourth call
-            self.calls = (*self.calls[:1], (*self.calls[1], draw.choice(CALLS[:3])))
+            self.calls = (*self.calls[:1], (*self.calls[1], draw.choice([call for call in CALLS if call not in STEPS])))
         self.is_async = draw.random() < 0.3
         self.state = State(running=draw.random() < 0.6, bomb=draw.random() < 0.2)
         self.panicky = not self.state.bomb and draw.random() < 0.15  # in a backoff when they collide
