@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from smoothop.engine.completion import Completion
-from smoothop.errors import StopTimeoutError
+from smoothop.errors import SmoothopError, StopTimeoutError
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -22,7 +22,17 @@ def limited(
     machine = next(iter(cores)).machine
     outcome = Completion(machine, cores, "its own stop")
     outcome.threads = stopped.threads
-    give_up = timers.call_later(limit, lambda: outcome.fail(stop_timeout(cores, limit)))
+
+    def time_is_up() -> None:
+        stuck = stuck_of(cores)
+        if stuck:  # otherwise the last of them is just about to say that it has stopped
+            outcome.fail(stop_timeout(stuck, limit))
+
+    try:
+        give_up = timers.call_later(limit, time_is_up)
+    except RuntimeError as error:
+        outcome.fail(_unwatched(cores, error))
+        return outcome
 
     def pass_on(_: object) -> None:
         give_up()
@@ -32,9 +42,20 @@ def limited(
     return outcome
 
 
-def stop_timeout(cores: Collection[WorkerCore], limit: float) -> StopTimeoutError:
-    """Return the error that says which of `cores` still run, and where each stands."""
-    stuck = {core.name: core.stack() for core in cores if core.is_running()}
+def _unwatched(cores: Collection[WorkerCore], error: RuntimeError) -> SmoothopError:
+    names = ", ".join(core.name for core in cores)
+    failure = SmoothopError(f"{names}: asked to stop, but nobody can watch the timeout: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def stuck_of(cores: Collection[WorkerCore]) -> dict[str, str]:
+    """Return the name of each of `cores` that has not ended, and the stack it stands at."""
+    return {core.name: core.stack() for core in cores if core.run is not None}
+
+
+def stop_timeout(stuck: Mapping[str, str], limit: float) -> StopTimeoutError:
+    """Return the error that says which workers still run, and where each stands."""
     count = "1 worker" if len(stuck) == 1 else f"{len(stuck)} workers"
     lines = [f"  {name}: {_last_line(stack)}" for name, stack in stuck.items()]
     return StopTimeoutError("\n".join([f"{count} did not stop within {limit:g} s", *lines]), stuck)
