@@ -15,6 +15,7 @@ from smoothop.engine.waiting import Wakeable
 if TYPE_CHECKING:
     from smoothop.engine.machine import Lock
     from smoothop.engine.receipt import Receipt
+    from smoothop.engine.slot import Slot
     from smoothop.errors import SmoothopError
 
 Refusal = Callable[[], "SmoothopError"]
@@ -106,12 +107,13 @@ class Mailbox:
 
     # -- the worker's side
 
-    def take(self) -> Receipt | None:
-        """Return the next message and let the next sender in."""
+    def take(self, slot: Slot) -> Receipt | None:
+        """Give `slot` the next message and let the next sender in."""
         with self.lock:
             if not self.queue:
                 return None
-            receipt = self.queue.popleft()
+            # Both with the lock: a message is always found in one of the two places.
+            slot.receipt = receipt = self.queue.popleft()
             if self.senders:
                 self._admit()
         return receipt

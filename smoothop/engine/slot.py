@@ -95,9 +95,8 @@ class Slot:
         if self.run.stopping:
             return None
         if self._queue:
-            receipt = self.core.mailbox.take()
+            receipt = self.core.mailbox.take(self)
             if receipt is not None:
-                self.receipt = receipt
                 return self._make_context(self, receipt.deliver())
         return None if self._message_only else self._polling
 
