@@ -26,6 +26,7 @@ from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
+    from smoothop.engine.machine import Thread
     from smoothop.engine.operator import Operator
     from smoothop.handlers import HandlerCalls
 
@@ -34,6 +35,7 @@ class WorkerCore:
     """One worker, whether it runs or not.
 
     Attributes:
+        thread: that of the latest run, if it had one of its own.
         run: the present run, from the start until everything about its end is told.
         last: the most recent event, raw; see `snapshots.last_event`.
         waits_for: the worker whose progress this one's handler waits for without limit.
@@ -59,6 +61,7 @@ class WorkerCore:
         self.audience = Audience(self.machine)
         self.own_rings: list[Ring] = []
         self.run: Run | None = None
+        self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
         self.waits_for: WorkerCore | None = None
         self.starts = 0
@@ -118,6 +121,8 @@ class WorkerCore:
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
+            if self.thread is not None:  # it said that it has stopped, and may be on its way out
+                stopped.threads.append(self.thread)
             stopped.succeed()
         else:
             self._ask(run, reason)
@@ -195,7 +200,7 @@ class WorkerCore:
 
     def started(self, run: Run) -> None:
         """The loop of `run` has begun."""
-        del run
+        run.begun = True
         self.publish(
             self.audience.lifecycle,
             (LifecycleEvent, self.name, self.machine.time(), "started", None),
@@ -236,8 +241,9 @@ class WorkerCore:
             self.handled_before += run.handled
         self._drop_current(run, "it ended before it finished the message")
         self.log.info("worker stopped", reason=reason)
-        raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
-        self.publish(self.audience.lifecycle, raw)
+        if run.begun:
+            raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
+            self.publish(self.audience.lifecycle, raw)
         self._end_streams()
         self._conclude(run)
 
@@ -265,10 +271,9 @@ class WorkerCore:
             gone = self.mailbox.refusal is not None
             if not gone:
                 self.own_rings.append(ring)
+                self.audience.attach(ring)
         if gone:
             ring.end()
-        else:
-            self.audience.attach(ring)
 
     def unlisten(self, ring: Ring) -> None:
         """Let `ring` have no further events."""

@@ -19,7 +19,7 @@ from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
 from smoothop.engine.machine import SYSTEM, Machine
 from smoothop.engine.receipt import Receipt
-from smoothop.engine.stopping import limited, stop_timeout
+from smoothop.engine.stopping import limited, stop_timeout, stuck_of
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
 from smoothop.engine.timers import Timers
 from smoothop.engine.worker import Worker
@@ -190,11 +190,12 @@ class Operator:
         Raises:
             WorkerNotFoundError: there is no such worker.
         """
-        core = self._core(name)
         with self._lock:
             removal = self._removals.get(name)
             if removal is not None:
                 return removal
+            # With the lock: by now the name may stand for nobody, or for somebody else.
+            core = self._core(name)
             removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
         retired = core.retire(
             lambda: WorkerNotFoundError(name), "it was removed before it handled the message"
@@ -503,8 +504,8 @@ class Operator:
         for ring in rings:
             ring.end()
         if self._host is not None:
-            self._host.close()
-        stuck = [core for core in cores if core.is_running()]
+            self._host.close(cores)
+        stuck = stuck_of(cores)
         self._cores, self._views = {}, {}
         if stuck:
             raise stop_timeout(stuck, limit)
