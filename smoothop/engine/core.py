@@ -26,6 +26,7 @@ from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
+    from smoothop.engine.current import UnlimitedWait
     from smoothop.engine.machine import Thread
     from smoothop.engine.operator import Operator
     from smoothop.handlers import HandlerCalls
@@ -38,7 +39,7 @@ class WorkerCore:
         thread: that of the latest run, if it had one of its own.
         run: the present run, from the start until everything about its end is told.
         last: the most recent event, raw; see `snapshots.last_event`.
-        waits_for: the worker whose progress this one's handler waits for without limit.
+        waits_for: what this one's handler waits for without limit.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class WorkerCore:
         self.run: Run | None = None
         self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
-        self.waits_for: WorkerCore | None = None
+        self.waits_for: UnlimitedWait | None = None
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -193,8 +194,9 @@ class WorkerCore:
     def abandon(self, why: str) -> None:
         """Settle every receipt, that of the message being handled too: nobody waits any longer."""
         self.drop_waiting(why)
-        if self.run is not None:
-            self._drop_current(self.run, why)
+        run = self.run
+        if run is not None:
+            self._drop_current(run, why)
 
     # -- what its loop tells
 
