@@ -43,7 +43,7 @@ _HELD = {
 
 _WHOLE = re.compile(r"-?[1-9][0-9]{0,18}|0").fullmatch
 # A whole number with an exponent is one only if the exponent has a sign, which programs write
-# and codes such as 12E3 lack. -0 is a REAL, which keeps its sign.
+# and codes such as 12E3 lack. -0 is a float that somebody has rounded.
 _DECIMAL = re.compile(
     r"-?(?:(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][+-]?[0-9]+)?|(?:0|[1-9][0-9]*)[eE][+-][0-9]+|0)"
 ).fullmatch
@@ -85,9 +85,12 @@ def json_text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
     if "\0" in text:
         raise ValueError("a NUL character")
-    if not text.isascii():
-        text.encode()
+    if not text.isascii() and _HALF_PAIR(text):
+        raise ValueError("half a surrogate pair, which is no character")
     return text
+
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]").search
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,9 @@ class JsonLines:
             yield line, self._row(line, value)
 
     def _values(self) -> Iterator[tuple[int, object]]:
-        for line, text in enumerate(self._file.lines(), start=1):
-            if text.strip(" \t\r\n"):
+        for line, padded in enumerate(self._file.lines(), start=1):
+            text = padded.rstrip(" \t\r\n")  # an error at the end is on this line, not the next
+            if text:
                 value, end = _decoded(text, _after_blank(text, 0), line)
                 if _after_blank(text, end) < len(text):
                     raise BadFileError(line, "something follows the object")
@@ -133,4 +134,12 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return made
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object)
+def _whole(digits: str) -> int:
+    if len(digits) > 4300:  # Python's own limit, which it explains to programmers only
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+_decoder = json.JSONDecoder(
+    parse_int=_whole, parse_constant=_refuse_constant, object_pairs_hook=_object
+)
