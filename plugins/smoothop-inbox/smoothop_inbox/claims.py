@@ -14,11 +14,13 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _LOCK = "lock"
 _FILES = "files"
@@ -65,7 +67,9 @@ class ClaimFolder:
             OSError: the lock cannot be opened, or the file system has no locks.
         """
         try:
-            lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            lock = os.open(
+                path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return None  # no claims, or those of another user, who will take them up
         folder = cls(path, lock)
@@ -86,7 +90,7 @@ class ClaimFolder:
         """Tell whether the lock that is held is still the one that others find in this place."""
         held = os.fstat(self._lock)
         try:
-            found = os.stat(self.path / _LOCK, follow_symlinks=False)
+            found = (self.path / _LOCK).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return False
         return os.path.samestat(held, found)

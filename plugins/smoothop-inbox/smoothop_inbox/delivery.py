@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from smoothop import (
     Context,
@@ -17,7 +17,11 @@ from smoothop import (
     Receipt,
     WorkerNotFoundError,
 )
-from smoothop_inbox.claims import Claimed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smoothop_inbox.claims import Claimed
 
 ROOM_TIMEOUT = 30.0
 """Seconds to wait for room in the target's mailbox before that is reported."""
@@ -58,9 +62,7 @@ class Undecided:
 Outcome = Accepted | Refused | Undecided
 
 
-def deliver(
-    ctx: Context, target: str, claimed: Claimed, clock: Callable[[], float]
-) -> Outcome:
+def deliver(ctx: Context, target: str, claimed: Claimed, clock: Callable[[], float]) -> Outcome:
     """Send the file and wait for the outcome; a stop of this worker ends the wait."""
     message = {"path": str(claimed.path), "name": claimed.name}
     try:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smoothop import Context, HandleResult, done, fail, none
 from smoothop_inbox.delivery import Accepted, Refused, Undecided, deliver
 from smoothop_inbox.filing import file_into, forget, write_beside
 from smoothop_inbox.holdings import Holdings, Job, is_gone
-from smoothop_inbox.settings import Settings
+from smoothop_inbox.settings import InboxSettings
 from smoothop_inbox.watch import Complete, Sight, Watch, look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 RETRY = 5.0
 """Seconds between two tries when the target, not the file, is the problem."""
@@ -27,15 +30,20 @@ class Inbox:
     is sent again, so the target must not mind. Nothing is ever deleted or overwritten.
     """
 
-    Settings = Settings
+    Settings = InboxSettings
 
     def __init__(
-        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: InboxSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        retry: float = RETRY,
     ) -> None:
         self._settings = settings
         # Kept as it was meant at the start, whatever changes the working directory later.
-        self._folder = Path(settings.path).absolute()
+        self._folder = settings.path.absolute()
         self._clock = clock
+        self._retry = retry
         self._forget_everything()
 
     def setup(self, ctx: Context) -> None:
@@ -137,14 +145,14 @@ class Inbox:
         if job.verdict is None:
             outcome = deliver(ctx, self._settings.target, job.claimed, self._clock)
             if isinstance(outcome, Undecided):
-                return none() if outcome.problem is None else fail(outcome.problem, RETRY)
+                return none() if outcome.problem is None else fail(outcome.problem, self._retry)
             job.verdict = outcome
         try:
             self._put_away(ctx, job, job.verdict)
         except OSError as error:
             # The verdict is kept: the file is not sent again, only put away.
             name = _shown(job.claimed.name)
-            return fail(OSError(f"{name} cannot be put away: {_said(error)}"), RETRY)
+            return fail(OSError(f"{name} cannot be put away: {_said(error)}"), self._retry)
         self._holdings.finish(job)
         return done()
 
@@ -159,14 +167,18 @@ class Inbox:
         else:
             place = file_into(self._folder / "failed", source, name)
             note = write_beside(place, self._note(name, verdict))
-            ctx.logger.warning("%s has failed: %s, reason in %s", _shown(name), _inside(place), note.name)
+            ctx.logger.warning(
+                "%s has failed: %s, reason in %s", _shown(name), _inside(place), note.name
+            )
         forget(source)
 
     def _note(self, name: str, verdict: Refused) -> str:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         detail = f"\n{verdict.detail}" if verdict.detail else ""
         target = self._settings.target
-        return f"{verdict.reason}\n\nfile: {_shown(name)}\nrefused by: {target}\nat: {now}\n{detail}"
+        return (
+            f"{verdict.reason}\n\nfile: {_shown(name)}\nrefused by: {target}\nat: {now}\n{detail}"
+        )
 
 
 def _shown(name: str) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smoothop_inbox.claims import Claimed, ClaimFolder, abandoned
-from smoothop_inbox.delivery import Accepted, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smoothop_inbox.delivery import Accepted, Refused
 
 
 @dataclass(slots=True)

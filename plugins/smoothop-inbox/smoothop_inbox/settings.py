@@ -9,7 +9,7 @@ from smoothop import Seconds
 
 
 @dataclass(frozen=True)
-class Settings:
+class InboxSettings:
     """The settings of an `Inbox`.
 
     Durations may be written as in a configuration file (``"250ms"``) in code too.

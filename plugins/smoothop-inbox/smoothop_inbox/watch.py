@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,9 @@ class Watch:
             for name, (sight, since) in self._since.items()
             if now - since >= self._settle
         ]
-        return [Complete(name, sight) for _, name, sight in sorted(ready, key=lambda each: each[:2])]
+        return [
+            Complete(name, sight) for _, name, sight in sorted(ready, key=lambda each: each[:2])
+        ]
 
     def forget(self, names: Iterable[str]) -> None:
         """Forget files that have been taken."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 # Kinds are bits, so that what a column has seen is one integer. An absent value has no kind.
 ABSENT: Final = 0
@@ -82,7 +84,9 @@ def json_text(value: object) -> str:
     Raises:
         ValueError: the text cannot be kept: half a surrogate pair, a NUL, an endless number.
     """
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
+    )
     if "\0" in text:
         raise ValueError("a NUL character")
     if not text.isascii() and _HALF_PAIR(text):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from smoothop_tables.columns import TEXT_CODEC, Codec
 from smoothop_tables.errors import BadFileError
 from smoothop_tables.headers import Header
-from smoothop_tables.text import TextFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smoothop_tables.text import TextFile
 
 _SEPARATORS = (",", ";", "\t", "|")
 _MEANING = {

@@ -14,7 +14,11 @@ class LoadError(Exception):
 
 
 class BadFileError(LoadError):
-    """Something in the file is wrong; `line` is where (the first is 1), ``None`` for the whole file."""
+    """Something in the file is wrong.
+
+    Attributes:
+        line: where (the first is 1); ``None`` for the whole file.
+    """
 
     def __init__(self, line: int | None, reason: str) -> None:
         super().__init__(reason if line is None else f"line {line}: {reason}")

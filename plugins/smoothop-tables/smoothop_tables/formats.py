@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from smoothop_tables.columns import Codec
 from smoothop_tables.delimited import DelimitedRows
 from smoothop_tables.errors import LoadError
-from smoothop_tables.headers import Header
 from smoothop_tables.jsonrows import JsonArray, JsonLines
-from smoothop_tables.text import TextFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from smoothop_tables.columns import Codec
+    from smoothop_tables.headers import Header
+    from smoothop_tables.text import TextFile
 
 
 class Rows(Protocol):

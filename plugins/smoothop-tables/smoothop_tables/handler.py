@@ -11,25 +11,14 @@ from smoothop_tables.errors import LoadError, shown
 from smoothop_tables.formats import rows_of
 from smoothop_tables.loads import BUSY_TIMEOUT, Loaded, Loader, Source
 from smoothop_tables.names import table_name
+from smoothop_tables.settings import TablesSettings
 from smoothop_tables.text import TextFile
 
-
 _ADVICE = {
-    "SQLITE_BUSY": f" by another program for more than {BUSY_TIMEOUT:g} s",
+    "SQLITE_BUSY": " by another program for too long",
     "SQLITE_CANTOPEN": " (is its folder there, and may it be written to?)",
     "SQLITE_NOTADB": " (it is no SQLite file)",
 }
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What `Tables` is told.
-
-    Attributes:
-        database: the SQLite file; made when the first file is loaded. Its folder must be there.
-    """
-
-    database: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +36,14 @@ class Order:
             LoadError: it is something else.
         """
         if not isinstance(message, dict):
-            raise LoadError(f"a message is {{'path': ..., 'name': ...}}, not {type(message).__name__}")
+            raise LoadError(
+                f"a message is {{'path': ..., 'name': ...}}, not {type(message).__name__}"
+            )
         unknown = [key for key in message if key not in ("path", "name")]
         if unknown:
-            raise LoadError(f"the message has an unknown key {unknown[0]!a}: it knows path and name")
+            raise LoadError(
+                f"the message has an unknown key {unknown[0]!a}: it knows path and name"
+            )
         path, name = message.get("path"), message.get("name")
         if not isinstance(path, str) or not path:
             raise LoadError(f"path in the message must be a text that is not empty, not {path!a}")
@@ -66,13 +59,13 @@ class Tables:
     may be sent twice. A load that has begun is finished when the worker is asked to stop.
     """
 
-    Settings = Settings
+    Settings = TablesSettings
     config = Config(message_only=True)
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: TablesSettings, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
         # Kept as it was meant at the start, whatever changes the working directory later.
-        self._database = Path(settings.database).absolute()
-        self._loader = Loader(self._database)
+        self._database = settings.database.absolute()
+        self._loader = Loader(self._database, busy_timeout)
 
     def handle(self, ctx: Context) -> HandleResult:
         """Load one file; the result is ``{"table": ..., "rows": ..., "skipped": ...}``."""

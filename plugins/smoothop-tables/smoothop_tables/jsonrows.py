@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, ClassVar, Never
+from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 from smoothop_tables.columns import JSON_CODEC, Codec
 from smoothop_tables.errors import BadFileError, shown
 from smoothop_tables.headers import Header
-from smoothop_tables.text import TextFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smoothop_tables.text import TextFile
 
 _NAMES = {dict: "an object", list: "an array", str: "a string", bool: "true or false"}
 _blank = re.compile(r"[ \t\r\n]*").match

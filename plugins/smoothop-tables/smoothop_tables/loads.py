@@ -7,15 +7,19 @@ SHA-256 of the file: so a file is loaded once into a table, whatever crashes bet
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smoothop_tables.columns import ColumnType, Profile
 from smoothop_tables.errors import BadFileError
-from smoothop_tables.formats import Rows
 from smoothop_tables.tables import Table, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from smoothop_tables.formats import Rows
 
 BUSY_TIMEOUT = 20.0
 """Seconds to wait for another writer: less than the 25 s that `smoothop run` gives a stop."""
@@ -63,8 +67,9 @@ class Loaded:
 class Loader:
     """Loads files into one SQLite file; a connection lives as long as one load."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self._database = database
+        self._busy_timeout = busy_timeout
 
     def load(self, source: Source, table_name: str) -> Loaded:
         """Load all rows of the source, or none.
@@ -86,7 +91,7 @@ class Loader:
                 return _load(database, source, table_name, profile)
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._database, timeout=BUSY_TIMEOUT, isolation_level=None)
+        return sqlite3.connect(self._database, timeout=self._busy_timeout, isolation_level=None)
 
 
 def _profile(rows: Rows) -> Profile:
@@ -121,9 +126,7 @@ def _load(
     return Loaded(table_name, count, 0)
 
 
-def _insert(
-    database: sqlite3.Connection, table: Table, rows: Rows, types: list[ColumnType]
-) -> int:
+def _insert(database: sqlite3.Connection, table: Table, rows: Rows, types: list[ColumnType]) -> int:
     names = ", ".join(quoted(name) for name in rows.header.names)
     marks = ", ".join("?" * len(types))
     statement = f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({marks})"  # noqa: S608 - names are quoted

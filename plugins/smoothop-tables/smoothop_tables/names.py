@@ -24,5 +24,7 @@ def table_name(file_name: str) -> str:
     stem = unicodedata.normalize("NFC", PurePosixPath(file_name).stem)
     name = _ODD.sub("_", stem).strip("_").lower()
     if not name:
-        raise LoadError(f"no table can be named after {shown(file_name)}: give it letters or digits")
+        raise LoadError(
+            f"no table can be named after {shown(file_name)}: give it letters or digits"
+        )
     return f"t_{name}" if name[0].isdigit() or name.startswith("sqlite_") else name

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from smoothop_tables.columns import Column, ColumnType
 from smoothop_tables.errors import BadFileError, LoadError, shown
 from smoothop_tables.headers import folded
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
 
 
 def quoted(name: str) -> str:
@@ -27,7 +29,10 @@ class Table:
     @staticmethod
     def exists(database: sqlite3.Connection, name: str) -> bool:
         """Tell whether a table (or view) of that name is there."""
-        query = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+        query = (
+            "SELECT 1 FROM sqlite_master "
+            "WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+        )
         return database.execute(query, [name]).fetchone() is not None
 
     @classmethod
@@ -82,8 +87,8 @@ class Table:
             column_type = ColumnType(declared)
         except ValueError:
             raise LoadError(
-                f"column {shown(name)} of table {self.name} is declared {declared or 'without a type'}: "
-                "only INTEGER, REAL and TEXT are filled"
+                f"column {shown(name)} of table {self.name} is declared "
+                f"{declared or 'without a type'}: only INTEGER, REAL and TEXT are filled"
             ) from None
         if not column_type.holds(column.kinds):
             line, value = column.first_beyond(column_type)

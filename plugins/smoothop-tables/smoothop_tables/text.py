@@ -7,12 +7,14 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from smoothop_tables.errors import BadFileError, LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
 
 _CHUNK = 1 << 16
 # UTF-32 comes first: its little-endian mark begins with that of UTF-16.
@@ -39,7 +41,8 @@ class TextFile:
             LoadError: it is not there, cannot be read, or is no regular file.
         """
         try:
-            self._file = io.BufferedReader(io.FileIO(path, opener=_open_without_waiting))
+            # Not buffered: `lines` moves the same position through a descriptor of its own.
+            self._file = io.FileIO(path, opener=_open_without_waiting)
         except (OSError, ValueError) as error:
             raise LoadError(f"the file cannot be opened: {_reason(error)}") from error
         self._before = self._state()
@@ -71,20 +74,16 @@ class TextFile:
             BadFileError: bytes that are not text of the file's encoding, or a NUL.
         """
         self._file.seek(0)
-        text = io.TextIOWrapper(self._file, self.encoding, newline="")
-        try:
-            for number, line in enumerate(text, start=1):
-                if "\0" in line:
-                    raise BadFileError(
-                        number, "a NUL byte: it is no text, or UTF-16 without a byte order mark"
-                    )
-                yield line
-        except UnicodeDecodeError:
-            text.detach()
-            raise self._undecodable() from None
-        finally:
-            if text.buffer is not None:
-                text.detach()
+        with open(os.dup(self._file.fileno()), encoding=self.encoding, newline="") as text:
+            try:
+                for number, line in enumerate(text, start=1):
+                    if "\0" in line:
+                        raise BadFileError(
+                            number, "a NUL byte: it is no text, or UTF-16 without a byte order mark"
+                        )
+                    yield line
+            except UnicodeDecodeError:
+                raise self._undecodable() from None
 
     def check_unchanged(self) -> None:
         """Check that nobody has written to the file since it was opened.
@@ -94,13 +93,15 @@ class TextFile:
         """
         now = self._state()
         if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
-            raise LoadError("the file was changed while it was read; drop it again when it is complete")
+            raise LoadError(
+                "the file was changed while it was read; drop it again when it is complete"
+            )
 
     def _state(self) -> os.stat_result:
         return os.fstat(self._file.fileno())
 
     def _marked_encoding(self) -> str:
-        start = self._file.peek(4)[:4]
+        start = self._file.read(4)
         encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
         if encoding == "utf-32":
             self._file.close()
