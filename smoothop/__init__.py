@@ -53,10 +53,11 @@ from smoothop.settings import Seconds
 if TYPE_CHECKING:
     from smoothop import hookspecs
     from smoothop.hookspecs import hookimpl
-    from smoothop.plugins.registry import HandlerInfo, Registry
+    from smoothop.plugins.info import HandlerInfo
+    from smoothop.plugins.registry import Registry
 
 _LAZY = {
-    "HandlerInfo": ("smoothop.plugins.registry", "HandlerInfo"),
+    "HandlerInfo": ("smoothop.plugins.info", "HandlerInfo"),
     "Registry": ("smoothop.plugins.registry", "Registry"),
     "hookimpl": ("smoothop.hookspecs", "hookimpl"),
     "hookspecs": ("smoothop.hookspecs", None),
