@@ -74,7 +74,8 @@ class TextFile:
             BadFileError: bytes that are not text of the file's encoding, or a NUL.
         """
         self._file.seek(0)
-        with open(os.dup(self._file.fileno()), encoding=self.encoding, newline="") as text:
+        descriptor = os.dup(self._file.fileno())
+        with os.fdopen(descriptor, encoding=self.encoding, newline="") as text:
             try:
                 for number, line in enumerate(text, start=1):
                     if "\0" in line:

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,7 +136,9 @@ def test_names_that_sql_could_mistake_are_quoted(bench: Bench) -> None:
     assert bench.query('SELECT "select", "we""ird; DROP TABLE x" FROM "order"') == [(1, 2)]
 
 
-def test_a_database_that_stays_locked_fails_and_loads_nothing(make_bench) -> None:
+def test_a_database_that_stays_locked_fails_and_loads_nothing(
+    make_bench: Callable[..., Bench],
+) -> None:
     bench = make_bench(busy_timeout=0.05)
     bench.load("t.csv", "a\n1\n")
     with closing(sqlite3.connect(bench.database, isolation_level=None)) as other:
