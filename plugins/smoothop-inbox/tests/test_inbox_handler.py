@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 from smoothop_inbox import Inbox, InboxSettings
 
-from smoothop import Config, Context, HandleResult, HandlerFailedError, Operator, done, fail
+from smoothop import (
+    Config,
+    Context,
+    HandleResult,
+    HandlerFailedError,
+    Operator,
+    Receipt,
+    done,
+    fail,
+)
 
 DEADLINE = 20
 HOUR = 3600.0

@@ -137,8 +137,7 @@ def test_what_a_csv_writer_writes_is_read_back_equal(
         path = Path(folder) / "grid.csv"
         with path.open("w", encoding=encoding, newline="") as file:
             # The writer of Python 3.11 leaves a lone CR unquoted when lines end in LF.
-            if end == "
-":
+            if end == "\n":
                 writer = csv.writer(file, lineterminator=end, quoting=csv.QUOTE_ALL)
             else:
                 writer = csv.writer(file, lineterminator=end)
