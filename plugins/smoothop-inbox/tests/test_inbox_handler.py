@@ -42,9 +42,9 @@ class Target:
             return fail("line 3: bad")
         if text == "panic":
             raise RuntimeError("boom")
-        if text == "slow":
+        if text.startswith("slow"):
             self.go_on.wait(DEADLINE)
-        return done()
+        return fail("interrupted") if text == "slow, then bad" else done()
 
 
 class Desk:
@@ -239,6 +239,18 @@ def test_a_stop_waits_for_a_file_that_is_being_handled(desk: Desk) -> None:
     desk.target.go_on.set()
     assert stopped.wait(DEADLINE)
     assert desk.files("done") == {"a.csv"}
+
+
+def test_what_fails_while_the_inbox_stops_is_tried_again(desk: Desk) -> None:
+    desk.start().look()
+    desk.drop("a.csv", "slow, then bad")
+    desk.operator.dispatch("inbox", "look")
+    desk.target.got.get(timeout=DEADLINE)
+    stopped = desk.operator.stop("inbox")
+    desk.target.go_on.set()
+    assert stopped.wait(DEADLINE)
+    assert desk.claimed() == ["a.csv"]
+    assert desk.files("failed") == set()
 
 
 def test_a_stop_waits_no_longer_than_its_patience(tmp_path: Path) -> None:
