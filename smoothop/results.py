@@ -16,6 +16,13 @@ class HandleStatus(StrEnum):
     FAIL = "fail"
 
 
+# By these names on hot paths: up to Python 3.11, `HandleStatus.DONE` itself runs a property in
+# Python, which costs more than calling a handler.
+NONE: Final = HandleStatus.NONE
+DONE: Final = HandleStatus.DONE
+FAIL: Final = HandleStatus.FAIL
+
+
 class HandleResult:
     """The immutable outcome of one `handle` call; made by `none`, `done` and `fail`.
 
@@ -83,8 +90,8 @@ def _make(
 
 
 # A busy worker returns these again and again; being immutable, one of each is enough.
-_NONE: Final = _make(HandleStatus.NONE, 0.0, None, None)
-_DONE: Final = _make(HandleStatus.DONE, 0.0, None, None)
+_BARE_NONE: Final = _make(NONE, 0.0, None, None)
+_BARE_DONE: Final = _make(DONE, 0.0, None, None)
 
 
 def none(idle: Duration = 0) -> HandleResult:
@@ -98,8 +105,8 @@ def none(idle: Duration = 0) -> HandleResult:
         ValueError: `idle` is negative, not finite or not a duration.
     """
     if idle == 0 and type(idle) is int:
-        return _NONE
-    return _make(HandleStatus.NONE, seconds(idle, "idle"), None, None)
+        return _BARE_NONE
+    return _make(NONE, seconds(idle, "idle"), None, None)
 
 
 def done(result: Any = None) -> HandleResult:
@@ -109,8 +116,8 @@ def done(result: Any = None) -> HandleResult:
         result: given to whoever dispatched the message, by `Receipt.result`.
     """
     if result is None:
-        return _DONE
-    return _make(HandleStatus.DONE, 0.0, None, result)
+        return _BARE_DONE
+    return _make(DONE, 0.0, None, result)
 
 
 def fail(error: BaseException | str, idle: Duration = 0) -> HandleResult:
@@ -129,4 +136,4 @@ def fail(error: BaseException | str, idle: Duration = 0) -> HandleResult:
         error = Exception(error)
     elif not isinstance(error, BaseException):
         raise TypeError(f"fail() takes an exception or a text, not {error!r}")
-    return _make(HandleStatus.FAIL, seconds(idle, "idle"), error, None)
+    return _make(FAIL, seconds(idle, "idle"), error, None)

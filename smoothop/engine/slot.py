@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.context import AsyncContext, Context
 from smoothop.engine.mailbox import Sleeper
-from smoothop.engine.supervision import Decision, End, Step, Supervision, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Supervision, Wait
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 from smoothop.events import HandleEvent, Phase
-from smoothop.results import HandleResult, HandleStatus
+from smoothop.results import DONE, FAIL, HandleResult
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -131,7 +131,7 @@ class Slot:
             return self.panicked(_wrong_result(result))
         run, receipt, status = self.run, self.receipt, result.status
         run.handled += 1
-        if self._audience.handle or status is HandleStatus.FAIL:
+        if self._audience.handle or status is FAIL:
             self._report(result, now - began)
         else:
             # The event is made from this when somebody asks for it: see WorkerCore.last_event.
@@ -139,8 +139,8 @@ class Slot:
         if receipt is not None:
             self.receipt = None
             self._settle(receipt, result)
-        if status is HandleStatus.DONE and not run.budget.in_a_row:
-            return Step.CALL
+        if status is DONE and not run.budget.in_a_row:
+            return CALL
         return self._supervision.handled(result, now)
 
     def panicked(self, error: BaseException) -> Decision:
@@ -189,9 +189,9 @@ class Slot:
         if self.run.stopping:
             self.phase = Phase.STOPPING
             return End(self.run.reason)
-        if decision is Step.CALL:
+        if decision is CALL:
             self.phase = Phase.HANDLING
-        elif decision is Step.SET_UP:
+        elif decision is SET_UP:
             self.phase = Phase.STARTING
         return decision
 

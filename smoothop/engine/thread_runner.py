@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smoothop.engine.current import enter_thread
-from smoothop.engine.supervision import Decision, End, Step, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
 from smoothop.engine.texts import thread_stack
 from smoothop.engine.waiting import Waiter
 from smoothop.events import Phase, StopReason
@@ -40,9 +40,9 @@ def _run(slot: Slot) -> None:
 def _drive(slot: Slot) -> StopReason:
     decision = slot.begin()
     while not isinstance(decision, End):
-        if decision is Step.CALL:
+        if decision is CALL:
             decision = _handle(slot)
-        elif decision is Step.SET_UP:
+        elif decision is SET_UP:
             decision = _set_up(slot)
         else:
             decision = _sleep(slot, decision)
@@ -65,7 +65,7 @@ def _handle(slot: Slot) -> Decision:
         except BaseException as error:  # noqa: BLE001 - the fence around handlers
             return slot.panicked(error)
         decision = slot.returned(result, began)
-        if decision is not Step.CALL:
+        if decision is not CALL:
             return decision
 
 
