@@ -102,12 +102,18 @@ class Mailbox:
     # -- the worker's side
 
     def take(self) -> Receipt | None:
-        """Return the next message and let the next sender in."""
-        with self.lock:
-            if not self.queue:
-                return None
+        """Return the next message and let the next sender in.
+
+        Takes the lock only if somebody waits for room: a deque gives each item to one taker. A
+        sender lines up and then looks for room, and here room is made before the look at who
+        waits: whatever the order, one of them sees the other.
+        """
+        try:
             receipt = self.queue.popleft()
-            if self.senders:
+        except IndexError:
+            return None
+        if self.senders:
+            with self.lock:
                 self._admit()
         return receipt
 
@@ -145,10 +151,10 @@ class Mailbox:
             sender.waiter.wake()
 
     def drain(self) -> list[Receipt]:
-        """Return the messages that wait and forget them."""
-        with self.lock:
-            receipts = list(self.queue)
-            self.queue.clear()
+        """Return the messages that wait and forget them; each goes here or to the worker."""
+        receipts = []
+        while (receipt := self.take()) is not None:
+            receipts.append(receipt)
         return receipts
 
     def wake_all(self) -> None:
