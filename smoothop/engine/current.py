@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -24,9 +24,11 @@ MOST_WAITS: Final = 10_000
 
 class _Here(threading.local):
     slot: Slot | None = None
+    has_tasks: bool = False
 
 
 _here = _Here()
+_NO_WORKER: Final = nullcontext()
 _tasks: WeakKeyDictionary[Task[None], Slot] = WeakKeyDictionary()
 
 
@@ -41,12 +43,14 @@ def enter_task(task: Task[None], slot: Slot) -> None:
     Tasks that a handler starts beside it do not: they may wait for the worker's stop.
     """
     _tasks[task] = slot
+    _here.has_tasks = True
 
 
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
-    if _here.slot is not None or not _tasks:
-        return _here.slot
+    slot = _here.slot
+    if slot is not None or not _here.has_tasks:
+        return slot
     asyncio = sys.modules["asyncio"]
     try:
         task = asyncio.current_task()
@@ -68,20 +72,21 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
         )
 
 
-@contextmanager
-def waits_without_limit(core: WorkerCore, what: str) -> Iterator[None]:
-    """Note that the caller's worker, if it is one, now waits for `core` to get on.
+def waits_without_limit(core: WorkerCore, what: str) -> AbstractContextManager[None]:
+    """Note that the caller's worker, if it is one, waits for `core` to get on in this block.
 
     Raises:
         SmoothopError: `core` itself waits, maybe through others, for the caller's worker.
     """
     slot = current_slot()
-    if slot is None:
-        yield
-        return
-    slot.core.waits_for = core
+    return _NO_WORKER if slot is None else _waiting(slot.core, core, what)
+
+
+@contextmanager
+def _waiting(waits: WorkerCore, core: WorkerCore, what: str) -> Iterator[None]:
+    waits.waits_for = core
     try:
-        circle = chain_of_waits(slot.core)
+        circle = chain_of_waits(waits)
         if circle:
             raise SmoothopError(
                 f"waiting for {what} would never end, these workers wait for each other: "
@@ -89,7 +94,7 @@ def waits_without_limit(core: WorkerCore, what: str) -> Iterator[None]:
             )
         yield
     finally:
-        slot.core.waits_for = None
+        waits.waits_for = None
 
 
 def refuse_blocking_loop(cores: Collection[WorkerCore]) -> None:

@@ -12,7 +12,7 @@ from smoothop.engine.current import enter_task
 from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
 from smoothop.engine.texts import frame_stack
 from smoothop.engine.waiting import LoopWaiter
-from smoothop.events import Phase, StopReason
+from smoothop.events import STOPPING, StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
@@ -83,7 +83,7 @@ class LoopRunner:
                 decision = await self._set_up()
             else:
                 decision = await self._sleep(decision)
-        slot.phase = Phase.STOPPING
+        slot.phase = STOPPING
         if slot.is_set_up:
             await self._tear_down()
         return decision.reason

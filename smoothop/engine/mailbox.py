@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from smoothop.engine.waiting import Wakeable
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 Refusal = Callable[[], "SmoothopError"]
 
 
-class Sleeper(NamedTuple):
+class Sleeper:
     """A slot that sleeps."""
 
-    waiter: Wakeable
-    for_message: bool
+    __slots__ = ("for_message", "waiter")
+
+    def __init__(self, waiter: Wakeable, for_message: bool) -> None:
+        self.waiter = waiter
+        self.for_message = for_message
 
 
 class Sender:
@@ -127,6 +130,8 @@ class Mailbox:
 
     def get_up(self, sleeper: Sleeper) -> None:
         """Forget a sleeper."""
+        if sleeper not in self.sleepers:  # no lock: who woke it has forgotten it, for good
+            return
         with self.lock:
             if sleeper in self.sleepers:
                 self.sleepers.remove(sleeper)

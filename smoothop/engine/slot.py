@@ -16,7 +16,7 @@ from smoothop.engine.mailbox import Sleeper
 from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Supervision, Wait
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
-from smoothop.events import HandleEvent, Phase
+from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
 from smoothop.results import DONE, FAIL, HandleResult
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Slot:
         self.core = core
         self.run = run
         self.calls = core.calls
-        self.phase = Phase.STARTING
+        self.phase: Phase = STARTING
         self.since: float | None = None
         self.until: float | None = None
         self.receipt: Receipt | None = None
@@ -107,7 +107,7 @@ class Slot:
 
     def lie_down(self, wait: Wait, waiter: Wakeable) -> Sleeper | None:
         """Register for being woken; ``None`` when there is a reason not to sleep at all."""
-        self.phase = Phase.IDLE if wait.for_message else Phase.BACKOFF
+        self.phase = IDLE if wait.for_message else BACKOFF
         self.since, self.until = None, wait.until
         sleeper = Sleeper(waiter, wait.for_message)
         if not self.core.mailbox.lie_down(sleeper):
@@ -187,12 +187,12 @@ class Slot:
 
     def _unless_stopping(self, decision: Decision) -> Decision:
         if self.run.stopping:
-            self.phase = Phase.STOPPING
+            self.phase = STOPPING
             return End(self.run.reason)
         if decision is CALL:
-            self.phase = Phase.HANDLING
+            self.phase = HANDLING
         elif decision is SET_UP:
-            self.phase = Phase.STARTING
+            self.phase = STARTING
         return decision
 
     def _report(self, result: HandleResult, duration: float) -> None:

@@ -19,7 +19,7 @@ MAKING = threading.RLock()
 
 
 class Wakeable(Protocol):
-    """Somebody who waits once."""
+    """Somebody who waits."""
 
     def wake(self) -> None:
         """End the wait; safe from any thread, more than once, and when nobody waits."""
@@ -27,7 +27,7 @@ class Wakeable(Protocol):
 
 
 class Waiter:
-    """One thread's one wait."""
+    """One thread's wait; if it waits again, a wake left over from before ends that at once."""
 
     __slots__ = ("_gate",)
 
