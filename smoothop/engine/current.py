@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -28,7 +28,6 @@ class _Here(threading.local):
 
 
 _here = _Here()
-_NO_WORKER: Final = nullcontext()
 _tasks: WeakKeyDictionary[Task[None], Slot] = WeakKeyDictionary()
 
 
@@ -72,21 +71,16 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
         )
 
 
-def waits_without_limit(core: WorkerCore, what: str) -> AbstractContextManager[None]:
-    """Note that the caller's worker, if it is one, waits for `core` to get on in this block.
+@contextmanager
+def waits_without_limit(slot: Slot, core: WorkerCore, what: str) -> Iterator[None]:
+    """Note that the worker of `slot` waits for `core` to get on in this block.
 
     Raises:
-        SmoothopError: `core` itself waits, maybe through others, for the caller's worker.
+        SmoothopError: `core` itself waits, maybe through others, for that worker.
     """
-    slot = current_slot()
-    return _NO_WORKER if slot is None else _waiting(slot.core, core, what)
-
-
-@contextmanager
-def _waiting(waits: WorkerCore, core: WorkerCore, what: str) -> Iterator[None]:
-    waits.waits_for = core
+    slot.core.waits_for = core
     try:
-        circle = chain_of_waits(waits)
+        circle = chain_of_waits(slot.core)
         if circle:
             raise SmoothopError(
                 f"waiting for {what} would never end, these workers wait for each other: "
@@ -94,7 +88,7 @@ def _waiting(waits: WorkerCore, core: WorkerCore, what: str) -> Iterator[None]:
             )
         yield
     finally:
-        waits.waits_for = None
+        slot.core.waits_for = None
 
 
 def refuse_blocking_loop(cores: Collection[WorkerCore]) -> None:

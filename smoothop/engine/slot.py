@@ -138,7 +138,10 @@ class Slot:
             self.core.last = (now, began, status, receipt is not None)
         if receipt is not None:
             self.receipt = None
-            self._settle(receipt, result)
+            if result.error is None:
+                receipt.settle(result.result)
+            else:
+                self._settle_fail(receipt, result.error)
         if status is DONE and not run.budget.in_a_row:
             return CALL
         return self._supervision.handled(result, now)
@@ -212,12 +215,9 @@ class Slot:
         )
         core.publish(self._audience.handle, raw)
 
-    def _settle(self, receipt: Receipt, result: HandleResult) -> None:
-        if result.error is None:
-            receipt.settle(result.result)
-            return
-        text = f"worker {self.core.name}: handler failed: {error_text(result.error)}"
-        receipt.settle(None, (HandlerFailedError, text), result.error)
+    def _settle_fail(self, receipt: Receipt, error: BaseException) -> None:
+        text = f"worker {self.core.name}: handler failed: {error_text(error)}"
+        receipt.settle(None, (HandlerFailedError, text), error)
 
     def _settle_failed(self, kind: type[Any], text: str, cause: BaseException) -> None:
         receipt, self.receipt = self.receipt, None
