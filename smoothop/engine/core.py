@@ -49,6 +49,7 @@ class WorkerCore:
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
+        self._time = self.machine.time
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
@@ -286,8 +287,7 @@ class WorkerCore:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
     def _accepted(self) -> None:
-        raw = (DispatchEvent, self.name, self.machine.time(), True, None)
-        self.last = raw
+        self.last = raw = (DispatchEvent, self.name, self._time(), True, None)
         if self.audience.dispatch:
             self.publish(self.audience.dispatch, raw)
 

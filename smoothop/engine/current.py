@@ -24,6 +24,7 @@ MOST_WAITS: Final = 10_000
 
 class _Here(threading.local):
     slot: Slot | None = None
+    has_tasks: bool = False
 
 
 _here = _Here()
@@ -41,12 +42,14 @@ def enter_task(task: Task[None], slot: Slot) -> None:
     Tasks that a handler starts beside it do not: they may wait for the worker's stop.
     """
     _tasks[task] = slot
+    _here.has_tasks = True
 
 
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
-    if _here.slot is not None or not _tasks:
-        return _here.slot
+    slot = _here.slot
+    if slot is not None or not _here.has_tasks:
+        return slot
     asyncio = sys.modules["asyncio"]
     try:
         task = asyncio.current_task()
@@ -69,16 +72,12 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
 
 
 @contextmanager
-def waits_without_limit(core: WorkerCore, what: str) -> Iterator[None]:
-    """Note that the caller's worker, if it is one, now waits for `core` to get on.
+def waits_without_limit(slot: Slot, core: WorkerCore, what: str) -> Iterator[None]:
+    """Note that the worker of `slot` waits for `core` to get on in this block.
 
     Raises:
-        SmoothopError: `core` itself waits, maybe through others, for the caller's worker.
+        SmoothopError: `core` itself waits, maybe through others, for that worker.
     """
-    slot = current_slot()
-    if slot is None:
-        yield
-        return
     slot.core.waits_for = core
     try:
         circle = chain_of_waits(slot.core)
