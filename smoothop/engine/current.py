@@ -69,17 +69,20 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
 
 
 @contextmanager
-def waits_without_limit(core: WorkerCore, what: str) -> Iterator[None]:
-    """Note that the caller's worker, if it is one, now waits for `core` to get on.
+def waits_without_limit(cores: Collection[WorkerCore], what: str) -> Iterator[None]:
+    """Note that the caller's worker, if it is one, now waits for another one to get on.
+
+    A wait for several at once is not noted: an operator's workers can only wait for all of
+    another operator's.
 
     Raises:
-        SmoothopError: `core` itself waits, maybe through others, for the caller's worker.
+        SmoothopError: that other worker waits, maybe through others, for the caller's.
     """
     slot = current_slot()
-    if slot is None:
+    if slot is None or len(cores) != 1:
         yield
         return
-    slot.core.waits_for = core
+    (slot.core.waits_for,) = cores
     try:
         circle = chain_of_waits(slot.core)
         if circle:
@@ -112,10 +115,17 @@ def chain_of_waits(core: WorkerCore) -> list[str]:
     A worker's `waits_for` is set before it looks, so of two that close a circle at the same
     moment at least one sees it.
     """
-    names, at = [core.name], core.waits_for
+    names, at = [core.name], _awaited(core)
     while at is not None and len(names) <= MOST_WAITS:
         names.append(at.name)
         if at is core:
             return names
-        at = at.waits_for
+        at = _awaited(at)
     return []
+
+
+def _awaited(core: WorkerCore) -> WorkerCore | None:
+    run = core.run
+    if core.waits_for_room and run is not None and run.stopping:
+        return None  # being asked to stop ends a wait for room
+    return core.waits_for

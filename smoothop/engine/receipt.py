@@ -101,7 +101,7 @@ class Receipt(Latch):
     def __await__(self) -> Generator[Any, None, Any]:
         if not self.is_set:
             refuse_own_wait((self._core,), "the outcome of a message to itself")
-            with waits_without_limit(self._core, "an outcome"):
+            with waits_without_limit((self._core,), "an outcome"):
                 yield from self.wait_async(None).__await__()
         return self._outcome()
 
@@ -146,7 +146,7 @@ class Receipt(Latch):
     def _wait_for_outcome(self, limit: float | None) -> bool:
         if limit is not None:
             return self.wait(self._core.machine, limit)
-        with waits_without_limit(self._core, "an outcome"):
+        with waits_without_limit((self._core,), "an outcome"):
             return self.wait(self._core.machine, None)
 
     def _delivery_latch(self) -> Latch:
