@@ -48,7 +48,9 @@ def test_a_value_is_either_seconds_or_refused_by_name(value):
     try:
         number = seconds(value, "field")
     except ValueError as error:
-        assert str(error).startswith("field: ")
+        text = str(error)
     else:
+        text = "field: "
         assert type(number) is float
         assert 0 <= number < math.inf
+    assert text.startswith("field: ")

@@ -174,7 +174,7 @@ def test_the_config_of_the_class_is_the_default_and_a_given_one_replaces_it():
 
 @pytest.mark.parametrize("config", [None, {}, "thread", Config])
 def test_a_config_of_another_kind_is_refused(config):
-    with Operator() as op, pytest.raises(ValueError, match="config: a smoothop.Config"):
+    with Operator() as op, pytest.raises(ValueError, match=r"config: a smoothop\.Config"):
         op.add_handler("w", Sync(), config)
 
 
