@@ -37,6 +37,7 @@ class WorkerCore:
         run: the present run, from the start until everything about its end is told.
         last: the most recent event, raw; see `snapshots.last_event`.
         waits_for: the worker whose progress this one's handler waits for without limit.
+        waits_for_room: whether it is room in that worker's mailbox that it waits for.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class WorkerCore:
         self.run: Run | None = None
         self.last: tuple[Any, ...] | None = None
         self.waits_for: WorkerCore | None = None
+        self.waits_for_room = False
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
