@@ -48,14 +48,16 @@ from smoothop.events import (
 )
 from smoothop.handlers import Handler, handler_factory
 from smoothop.results import HandleResult, HandleStatus, done, fail, none
+from smoothop.settings import Seconds
 
 if TYPE_CHECKING:
     from smoothop import hookspecs
     from smoothop.hookspecs import hookimpl
-    from smoothop.plugins.registry import HandlerInfo, Registry
+    from smoothop.plugins.info import HandlerInfo
+    from smoothop.plugins.registry import Registry
 
 _LAZY = {
-    "HandlerInfo": ("smoothop.plugins.registry", "HandlerInfo"),
+    "HandlerInfo": ("smoothop.plugins.info", "HandlerInfo"),
     "Registry": ("smoothop.plugins.registry", "Registry"),
     "hookimpl": ("smoothop.hookspecs", "hookimpl"),
     "hookspecs": ("smoothop.hookspecs", None),
@@ -91,6 +93,7 @@ __all__ = [
     "PluginLoadError",
     "Receipt",
     "Registry",
+    "Seconds",
     "SmoothopError",
     "Status",
     "StopTimeoutError",

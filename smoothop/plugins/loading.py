@@ -1,0 +1,133 @@
+"""Import what an entry point names, and tell what it is; whatever goes wrong, say where.
+
+This is the one place that imports plugins. Everything a plugin's code can raise, `SystemExit` and
+`KeyboardInterrupt` included, becomes a `PluginLoadError`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from contextlib import contextmanager
+from functools import reduce
+from importlib import import_module
+from inspect import iscoroutinefunction
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, Literal
+
+from smoothop._names import is_name
+from smoothop.errors import InvalidHandlerError, PluginLoadError
+from smoothop.handlers import handler_calls, is_handler_factory
+from smoothop.plugins.wording import error_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from smoothop.plugins.info import HandlerInfo, PluginInfo
+
+Kind = Literal["class", "object", "function", "factory"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """What an entry point names, checked.
+
+    Attributes:
+        value: the class, object, function or factory itself.
+        kind: which of them it is.
+        settings_type: the ``Settings`` of a class that has one, otherwise ``None``.
+    """
+
+    value: Any
+    kind: Kind
+    settings_type: type | None = None
+
+
+def import_target(target: str) -> Any:
+    """Return the object that ``module:attr`` or ``module`` names."""
+    module, _, attributes = target.partition(":")
+    return reduce(getattr, filter(None, attributes.split(".")), import_module(module))
+
+
+def classify(value: Any) -> Loaded:
+    """Tell what kind of handler, or maker of handlers, `value` is.
+
+    Raises:
+        InvalidHandlerError: it is none; says what would be right.
+    """
+    if isinstance(value, type):
+        return Loaded(value, "class", _settings_type(value))
+    if is_handler_factory(value) and not hasattr(value, "handle"):
+        if iscoroutinefunction(value):
+            raise InvalidHandlerError("a handler factory is a plain function, this one is async")
+        return Loaded(value, "factory")
+    handler_calls(value)
+    return Loaded(value, "object" if hasattr(value, "handle") else "function")
+
+
+def _settings_type(cls: type) -> type | None:
+    if not callable(getattr(cls, "handle", None)):
+        raise InvalidHandlerError(f"the class {cls.__qualname__} has no method handle(ctx)")
+    settings = getattr(cls, "Settings", None)
+    if settings is None or (isinstance(settings, type) and _has_fields(settings)):
+        return settings
+    raise InvalidHandlerError(
+        f"{cls.__qualname__}.Settings must be a dataclass or a pydantic model, it is {settings!r}"
+    )
+
+
+def _has_fields(settings: type) -> bool:
+    # A model can exist only if pydantic is loaded: no need to import it to recognise one.
+    pydantic = sys.modules.get("pydantic")
+    return dataclasses.is_dataclass(settings) or (
+        pydantic is not None and issubclass(settings, pydantic.BaseModel)
+    )
+
+
+@contextmanager
+def fence(info: HandlerInfo | PluginInfo, what: str) -> Iterator[None]:
+    """Turn whatever the block raises into a `PluginLoadError` about `info`.
+
+    A `KeyboardInterrupt` is taken for the plugin's own: who wants Ctrl-C to do something else
+    while plugins are imported handles SIGINT before.
+    """
+    try:
+        yield
+    except BaseException as error:
+        raise load_error(info, f"{what}: {located(error)}") from error
+
+
+def load_error(info: HandlerInfo | PluginInfo, reason: str) -> PluginLoadError:
+    """Return an error that names the plugin, the reason and the ways to get rid of it."""
+    message = f"{info.label} ({info.target}) {reason}"
+    if info.distribution is not None:
+        word = info.name if is_name(info.name) else info.distribution
+        message += (
+            f"; remove it with 'pip uninstall {info.distribution}', or switch it off with "
+            f'SMOOTHOP_DISABLE_PLUGINS={word} or disable = ["{word}"] under [plugins] in the '
+            "configuration file"
+        )
+    return PluginLoadError(message)
+
+
+def located(error: BaseException) -> str:
+    """Return type, text and failing line of an exception, on one line."""
+    line = _failing_line(error)
+    return error_text(error) + (f" ({line})" if line else "")
+
+
+def _failing_line(error: BaseException) -> str | None:
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    return _deepest_line(error.__traceback__)
+
+
+def _deepest_line(traceback: TracebackType | None) -> str | None:
+    """Return the innermost line that is neither ours nor the import system's."""
+    deepest = None
+    for frame, line in walk_tb(traceback):
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in ("smoothop", "importlib", "_frozen_importlib", "contextlib"):
+            deepest = f"{frame.f_code.co_filename}:{line}"
+    return deepest
