@@ -6,8 +6,8 @@ import math
 import re
 from datetime import timedelta
 
-_TEXT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d)?\s*", re.ASCII)
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_TEXT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h)?\s*", re.ASCII)
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 Duration = float | int | timedelta
 """Seconds as a number, or a `datetime.timedelta`."""
@@ -42,7 +42,7 @@ def seconds(value: object, field: str) -> float:
 def parse_seconds(value: object, field: str) -> float:
     """Return a duration written in a file, an environment variable or a flag as seconds.
 
-    Takes what `seconds` takes and strings such as ``"250ms"``, ``"2s"``, ``"5m"``, ``"1h"``, ``"1.5"``.
+    Takes what `seconds` takes and strings such as ``"250ms"``, ``"2s"``, ``"5m"``, ``"1h"``.
 
     Raises:
         ValueError: names the field, the value and what would be right.
@@ -52,6 +52,6 @@ def parse_seconds(value: object, field: str) -> float:
     match = _TEXT.fullmatch(value)
     if match is None:
         raise ValueError(
-            f"{field}: a duration looks like 2, 0.5, '250ms', '2s', '5m', '1h' or '1d', not {value!r}"
+            f"{field}: a duration looks like 2, 0.5, '250ms', '2s', '5m' or '1h', not {value!r}"
         )
     return seconds(float(match[1]) * _UNITS[match[2]], field)

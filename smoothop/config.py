@@ -53,8 +53,8 @@ class Config:
     critical: bool = False
 
     def __post_init__(self) -> None:
-        for name in FIELD_CHECKS:
-            object.__setattr__(self, name, FIELD_CHECKS[name](getattr(self, name), name))
+        for name, check in FIELD_CHECKS.items():
+            object.__setattr__(self, name, check(getattr(self, name), name))
         if 0 < self.panic_backoff_max < self.panic_backoff:  # type: ignore[operator]
             raise ValueError(
                 f"panic_backoff_max: {self.panic_backoff_max:g} s is less than panic_backoff "

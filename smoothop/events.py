@@ -191,9 +191,9 @@ class WorkerSnapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the snapshot as a new dict of plain values."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]
+        return asdict(self)
 
 
 def event_dict(event: MetricEvent) -> dict[str, Any]:
     """Return an event as a dict of plain values, its `kind` first."""
-    return {"kind": event.kind, **asdict(event)}  # type: ignore[call-overload]
+    return {"kind": event.kind, **asdict(event)}

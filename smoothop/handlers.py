@@ -115,7 +115,7 @@ def handler_calls(handler: object) -> HandlerCalls:
 
 def _label(handler: object) -> str:
     named = handler if hasattr(handler, "__qualname__") else type(handler)
-    return f"{named.__module__}:{named.__qualname__}"  # type: ignore[attr-defined]
+    return f"{named.__module__}:{named.__qualname__}"
 
 
 def _optional(handler: object, name: str, is_async: bool) -> Callable[[Any], Any] | None:

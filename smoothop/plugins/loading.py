@@ -13,7 +13,7 @@ from functools import reduce
 from importlib import import_module
 from inspect import iscoroutinefunction
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from smoothop._names import is_name
 from smoothop.errors import InvalidHandlerError, PluginLoadError
@@ -21,10 +21,13 @@ from smoothop.handlers import handler_calls, is_handler_factory
 from smoothop.plugins.wording import error_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from smoothop.plugins.info import HandlerInfo, PluginInfo
+
+_T = TypeVar("_T")
+_PYDANTIC_SEARCH = "pydantic.plugin._loader"
 
 Kind = Literal["class", "object", "function", "factory"]
 
@@ -47,7 +50,23 @@ class Loaded:
 def import_target(target: str) -> Any:
     """Return the object that ``module:attr`` or ``module`` names."""
     module, _, attributes = target.partition(":")
-    return reduce(getattr, filter(None, attributes.split(".")), import_module(module))
+    imported = past_pydantic(lambda: import_module(module))
+    return reduce(getattr, filter(None, attributes.split(".")), imported)
+
+
+def past_pydantic(call: Callable[[], _T]) -> _T:
+    """Return what `call` returns; call again if pydantic stumbled over a foreign distribution.
+
+    When the first model or dataclass of a process is built, pydantic looks for plugins of its own
+    and fails on a malformed ``entry_points.txt`` of any distribution. It looks only once.
+    """
+    try:
+        return call()
+    except Exception as error:
+        frames = (frame for frame, _ in walk_tb(error.__traceback__))
+        if any(frame.f_globals.get("__name__") == _PYDANTIC_SEARCH for frame in frames):
+            return call()
+        raise
 
 
 def classify(value: Any) -> Loaded:
@@ -127,7 +146,8 @@ def _deepest_line(traceback: TracebackType | None) -> str | None:
     """Return the innermost line that is neither ours nor the import system's."""
     deepest = None
     for frame, line in walk_tb(traceback):
+        file = frame.f_code.co_filename
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if package not in ("smoothop", "importlib", "_frozen_importlib", "contextlib"):
-            deepest = f"{frame.f_code.co_filename}:{line}"
+        if package not in ("smoothop", "importlib") and not file.startswith("<frozen "):
+            deepest = f"{file}:{line}"
     return deepest

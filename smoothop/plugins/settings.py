@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from smoothop.plugins.loading import located
+from smoothop.plugins.loading import located, past_pydantic
 from smoothop.plugins.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def read_settings(settings_type: type, values: object) -> tuple[Any, list[str]]:
     if not isinstance(values, Mapping):
         return None, [f"settings must be a table of keys and values, not {type(values).__name__}"]
     try:
-        adapter = TypeAdapter[Any](settings_type)
+        adapter = past_pydantic(lambda: TypeAdapter[Any](settings_type))
         return adapter.validate_python(dict(values), extra=_extra(settings_type)), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)

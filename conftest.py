@@ -1,0 +1,13 @@
+"""What every test of this repository gets, those in the plugins and in the documents included."""
+
+from sybil import Sybil
+from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+
+pytest_plugins = ["pytester", "support.installed", "support.leaks", "support.sizes"]
+
+# Each Python block of a document is a test; the blocks of one document share their names.
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
+    excludes=["docs/_build/**"],
+).pytest()

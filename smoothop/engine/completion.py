@@ -1,0 +1,138 @@
+"""`Completion`: a future for something a worker will have done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Generator
+from concurrent.futures import Future, InvalidStateError
+from typing import TYPE_CHECKING, Final, cast
+
+from smoothop._durations import Duration, seconds
+from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
+from smoothop.engine.waiting import Waiter
+
+if TYPE_CHECKING:
+    from smoothop.engine.core import WorkerCore
+    from smoothop.engine.machine import Machine, Thread
+
+LAST_BREATH: Final = 1.0
+"""Seconds: a worker says that it has stopped as its last step, so its thread ends at once."""
+
+
+class Completion(Future[None]):
+    """A `concurrent.futures.Future` that can also be awaited, and has `wait`.
+
+    It cannot be cancelled: what it stands for happens whether anybody waits or not. A worker that
+    waits for its own stop inside its own handler gets `SmoothopError` at once.
+    """
+
+    def __init__(
+        self, machine: Machine, cores: Collection[WorkerCore] = (), what: str = "its own stop"
+    ) -> None:
+        super().__init__()
+        self.set_running_or_notify_cancel()  # from now on cancel() answers False
+        self._machine = machine
+        self._cores = cores
+        self._what = what
+        self.threads: list[Thread] = []
+
+    def wait(self, timeout: Duration | None = None) -> bool:
+        """Block until done, at most `timeout` seconds; tell whether it is done.
+
+        Raises:
+            SmoothopError: the wait could never end: the caller is inside the handler it waits
+                for, or on the event loop that handler runs on.
+        """
+        limit = None if timeout is None else seconds(timeout, "timeout")
+        if not self.done():
+            refuse_own_wait(self._cores, self._what)
+            refuse_blocking_loop(self._cores)
+            waiter = Waiter(self._machine)
+            self.add_done_callback(lambda _: waiter.wake())
+            waiter.wait(limit)
+        if not self.done():
+            return False
+        for thread in self.threads:
+            if thread.ident != threading.get_ident():
+                thread.join(LAST_BREATH)
+        return True
+
+    def result(self, timeout: Duration | None = None) -> None:
+        """Block until done and return ``None``.
+
+        Raises:
+            TimeoutError: it was not done within `timeout` seconds.
+            StopTimeoutError: the stop had a timeout of its own, and that ran out.
+            SmoothopError: as in `wait`.
+        """
+        self._wait_or_raise(timeout)
+        return super().result(0)
+
+    def exception(self, timeout: Duration | None = None) -> BaseException | None:
+        """Block until done and return the exception `result` would raise, or ``None``."""
+        self._wait_or_raise(timeout)
+        return super().exception(0)
+
+    def __await__(self) -> Generator[object, None, None]:
+        from asyncio import wrap_future  # noqa: PLC0415 - loaded already: somebody awaits
+
+        if not self.done():
+            refuse_own_wait(self._cores, self._what)
+        return wrap_future(self).__await__()
+
+    # -- for the engine
+
+    def succeed(self) -> None:
+        """Let it be done, unless it is."""
+        self._settle(lambda: self.set_result(None))
+
+    def fail(self, error: BaseException) -> None:
+        """Let it have failed, unless it is done."""
+        self._settle(lambda: self.set_exception(error))
+
+    def _settle(self, settle: Callable[[], None]) -> None:
+        # Two may settle at once: the worker that has stopped and the timer that gave up on it.
+        # The standard library's own lock lets one of them through.
+        try:
+            settle()
+        except InvalidStateError:
+            pass
+        except BaseException:
+            logging.getLogger("smoothop").exception("a callback on a completion raised")
+
+    def _wait_or_raise(self, timeout: Duration | None) -> None:
+        if not self.wait(timeout):
+            raise TimeoutError(f"{self._what} was not done within {timeout} seconds")
+
+
+def all_of(
+    machine: Machine, parts: Collection[Completion], cores: Collection[WorkerCore], what: str
+) -> Completion:
+    """Return a completion that is done when all `parts` are; it fails with the first error."""
+    whole = Completion(machine, cores, what)
+    lock = machine.lock()
+    left = len(parts)
+    errors: list[BaseException] = []
+
+    def part_done(done: Future[None]) -> None:
+        nonlocal left
+        part = cast("Completion", done)
+        error = Future.exception(part, 0)
+        with lock:
+            left -= 1
+            whole.threads += part.threads
+            if error is not None:
+                errors.append(error)
+            if left:
+                return
+        if errors:
+            whole.fail(errors[0])
+        else:
+            whole.succeed()
+
+    for part in parts:
+        part.add_done_callback(part_done)
+    if not parts:
+        whole.succeed()
+    return whole

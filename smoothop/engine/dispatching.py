@@ -1,0 +1,143 @@
+"""Dispatching: a message is accepted or refused, never lost between."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from smoothop._durations import Duration, seconds
+from smoothop.engine.current import chain_of_waits, current_slot
+from smoothop.engine.mailbox import Sender
+from smoothop.engine.receipt import Receipt
+from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable
+from smoothop.errors import DispatchTimeoutError, MailboxFullError, SmoothopError
+
+if TYPE_CHECKING:
+    from smoothop.engine.core import WorkerCore
+
+
+def dispatch(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
+    """Put `message` in the mailbox of `core`; block while that is full. See `Operator.dispatch`."""
+    limit = None if timeout is None else seconds(timeout, "timeout")
+    receipt = Receipt(core, message)
+    if core.mailbox.offer(receipt):
+        return receipt
+    if core.loop_thread() == threading.get_ident():
+        raise _refused(
+            core,
+            MailboxFullError(
+                f"the mailbox of worker {core.name} is full, and waiting for room here would "
+                "block the event loop it runs on: await dispatch_async instead"
+            ),
+        )
+    waiter = Waiter(core.machine)
+    wait = _RoomWait(core, receipt, limit, waiter)
+    try:
+        while not wait.accepted():
+            waiter.wait(wait.left())
+    finally:
+        wait.leave()
+    return receipt
+
+
+async def dispatch_async(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
+    """Do the same without blocking the running event loop."""
+    from asyncio import get_running_loop  # noqa: PLC0415 - loaded already: a loop runs
+
+    limit = None if timeout is None else seconds(timeout, "timeout")
+    receipt = Receipt(core, message)
+    if core.mailbox.offer(receipt):
+        return receipt
+    waiter = LoopWaiter(get_running_loop())
+    wait = _RoomWait(core, receipt, limit, waiter)
+    try:
+        while not wait.accepted():
+            await waiter.wait(wait.left())
+    finally:
+        wait.leave()
+    return receipt
+
+
+class _RoomWait:
+    """One dispatcher's wait for room in a mailbox."""
+
+    def __init__(
+        self, core: WorkerCore, receipt: Receipt, limit: float | None, waiter: Wakeable
+    ) -> None:
+        self._core = core
+        self._slot = current_slot()
+        self._limit = _shorter(limit, seconds(core.config.max_dispatch_timeout, "timeout"))
+        self._sender = Sender(receipt, waiter)
+        self._deadline = None if self._limit is None else core.machine.monotonic() + self._limit
+        self._refuse_endless()
+        if self._slot is not None:
+            self._slot.run.stop.add(waiter)
+            if self._limit is None:
+                self._slot.core.waits_for = core
+        core.mailbox.queue_up(self._sender)
+
+    def accepted(self) -> bool:
+        """Tell whether the message is in the mailbox.
+
+        Raises:
+            DispatchTimeoutError: time is up, or the waiting worker is asked to stop.
+            SmoothopError: the mailbox takes no messages any more.
+        """
+        if self._sender.accepted:
+            return True
+        if self._sender.refusal is not None:
+            raise self._sender.refusal()
+        self._refuse_circle()
+        why = self._why_give_up()
+        if why is None or not self._core.mailbox.withdraw(self._sender):
+            return self._sender.accepted
+        raise _refused(self._core, DispatchTimeoutError(f"dispatch timeout: {why}"))
+
+    def left(self) -> float | None:
+        """Return how long to wait at most, in seconds."""
+        if self._deadline is None:
+            return None
+        return max(0.0, self._deadline - self._core.machine.monotonic())
+
+    def leave(self) -> None:
+        """Wait no more, however the wait ended."""
+        self._core.mailbox.withdraw(self._sender)
+        if self._slot is not None:
+            self._slot.run.stop.discard(self._sender.waiter)
+            self._slot.core.waits_for = None
+
+    def _why_give_up(self) -> str | None:
+        target = f"no room in the mailbox of worker {self._core.name} ({self._core.mailbox.size})"
+        if self._slot is not None and self._slot.run.stopping:
+            return f"{target} before worker {self._slot.core.name} was asked to stop"
+        if self._deadline is not None and self._core.machine.monotonic() >= self._deadline:
+            return f"{target} within {self._limit:g} s"
+        return None
+
+    def _refuse_endless(self) -> None:
+        if self._slot is not None and self._slot.core is self._core:
+            raise _refused(
+                self._core,
+                MailboxFullError(
+                    f"worker {self._core.name} dispatches to itself while its mailbox is full"
+                ),
+            )
+
+    def _refuse_circle(self) -> None:
+        if self._slot is None or self._limit is not None:
+            return
+        circle = chain_of_waits(self._slot.core)
+        if circle and self._core.mailbox.withdraw(self._sender):
+            text = f"these workers wait for each other with full mailboxes: {' -> '.join(circle)}"
+            raise _refused(self._core, MailboxFullError(text))
+
+
+def _refused(core: WorkerCore, error: SmoothopError) -> SmoothopError:
+    core.dispatch_failed(str(error))
+    return error
+
+
+def _shorter(limit: float | None, most: float) -> float | None:
+    if not most:
+        return limit
+    return most if limit is None else min(limit, most)

@@ -1,0 +1,99 @@
+"""`LoopHost`: the event loop of async workers, the caller's or one of the operator's own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+from smoothop.engine.loop_runner import LoopRunner
+
+if TYPE_CHECKING:
+    from smoothop.engine.machine import Machine, Thread
+    from smoothop.engine.run import Run
+
+LAST_TASKS: Final = 1.0
+"""Seconds that tasks which handlers left behind have to end when the own loop closes."""
+
+
+class LoopHost:
+    """Has an event loop for the async workers of one operator.
+
+    With ``async with Operator()`` it is the caller's running loop; otherwise a loop on a thread of
+    the operator's own, which starts with the first async worker and ends with `close`.
+    """
+
+    def __init__(
+        self, machine: Machine, logger: logging.Logger, loop: asyncio.AbstractEventLoop | None
+    ) -> None:
+        self._machine = machine
+        self._logger = logger
+        self._lock = machine.lock()
+        self._loop = loop
+        self._ident: int | None = None if loop is None else threading.get_ident()
+        self._thread: Thread | None = None
+
+    def launch(self, run: Run) -> None:
+        """Drive the slot of `run` on the loop; from any thread.
+
+        Raises:
+            RuntimeError: the loop is closed, or the system gives no thread for it.
+        """
+        loop = self._ready_loop()
+        runner = LoopRunner(run.slot, loop)
+        run.loop_runner = runner
+        run.loop_thread = self._ident
+        runner.launch()
+
+    def close(self) -> None:
+        """End the own loop and its thread; the caller's loop is left alone."""
+        with self._lock:
+            loop, thread, self._thread = self._loop, self._thread, None
+        if loop is None or thread is None:
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        if thread.ident != threading.get_ident():
+            thread.join(2 * LAST_TASKS)
+
+    def _ready_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                loop = self._machine.event_loop()
+                try:
+                    self._thread = self._machine.spawn(lambda: self._run(loop), "smoothop-loop")
+                except RuntimeError:
+                    loop.close()
+                    raise
+                self._ident = self._thread.ident
+                self._loop = loop
+            return self._loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            while not self._run_until_stopped(loop):
+                pass
+            loop.run_until_complete(_clear_up(loop))
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    def _run_until_stopped(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Run the loop; ``False`` when a task threw it out and it must go on for the others."""
+        try:
+            loop.run_forever()
+        except BaseException as error:
+            self._logger.error("a task on the workers' event loop raised", exc_info=error)
+            return False
+        return True
+
+
+async def _clear_up(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel the tasks that handlers left behind and close their async generators."""
+    left = asyncio.all_tasks(loop) - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=LAST_TASKS)
+    await loop.shutdown_asyncgens()

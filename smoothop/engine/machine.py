@@ -1,0 +1,112 @@
+"""The machine the engine runs on: time, locks, threads, chance, an event loop.
+
+The engine takes all of these from one object that is handed to it, so that a simulator can run
+the production engine under virtual time, one thread at a time, from a seed.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+
+class Lock(Protocol):
+    """What the engine needs of a lock; both of Python's kinds have it."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock; ``False`` when that did not work within `timeout` seconds."""
+        ...
+
+    def release(self) -> None:
+        """Give the lock back."""
+        ...
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+
+class Thread(Protocol):
+    """A started thread."""
+
+    @property
+    def ident(self) -> int | None:
+        """What `threading.get_ident` answers on that thread."""
+        ...
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Tell whether it has not ended yet."""
+        ...
+
+
+class Machine(Protocol):
+    """What the engine asks of the machine."""
+
+    monotonic: Callable[[], float]
+    """Seconds on a clock that never jumps; all waiting and all durations use it."""
+
+    time: Callable[[], float]
+    """Seconds since the epoch, for people to read; it may jump."""
+
+    lock: Callable[[], Lock]
+    """A lock that guards state. Reentrant: a signal handler may come in between."""
+
+    gate: Callable[[], Lock]
+    """A lock to park a thread on: one thread takes it, another one releases it."""
+
+    chance: Callable[[], float]
+    """A number from 0 to 1, for jitter."""
+
+    def spawn(self, target: Callable[[], None], name: str) -> Thread:
+        """Start a thread that does not keep the process from ending.
+
+        Raises:
+            RuntimeError: the system gives no further thread.
+        """
+        ...
+
+    def event_loop(self) -> AbstractEventLoop:
+        """Return a new event loop."""
+        ...
+
+
+class SystemMachine:
+    """The real one."""
+
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
+    lock: Callable[[], Lock] = staticmethod(threading.RLock)
+    gate: Callable[[], Lock] = staticmethod(threading.Lock)
+    chance = staticmethod(random.random)
+
+    def spawn(self, target: Callable[[], None], name: str) -> Thread:
+        """See `Machine.spawn`; a daemon: a handler that never returns must not hold up the exit."""
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def event_loop(self) -> AbstractEventLoop:
+        """See `Machine.event_loop`."""
+        from asyncio import new_event_loop  # noqa: PLC0415 - most programs never need it
+
+        return new_event_loop()
+
+
+SYSTEM: Final[Machine] = SystemMachine()

@@ -1,0 +1,176 @@
+"""`Mailbox`: the messages that wait for a worker, who waits to send more, and who sleeps.
+
+The mailbox outlives every run of its worker, so messages wait through a stop, a restart and a new
+config. Its lock is the worker's only one; whatever it guards takes a few steps and calls nobody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from smoothop.engine.waiting import Wakeable
+
+if TYPE_CHECKING:
+    from smoothop.engine.machine import Lock
+    from smoothop.engine.receipt import Receipt
+    from smoothop.errors import SmoothopError
+
+Refusal = Callable[[], "SmoothopError"]
+
+
+class Sleeper(NamedTuple):
+    """A slot that sleeps."""
+
+    waiter: Wakeable
+    for_message: bool
+
+
+class Sender:
+    """A dispatcher that waits for room; what becomes of its message is settled under the lock."""
+
+    __slots__ = ("accepted", "receipt", "refusal", "waiter")
+
+    def __init__(self, receipt: Receipt, waiter: Wakeable) -> None:
+        self.receipt = receipt
+        self.waiter = waiter
+        self.accepted = False
+        self.refusal: Refusal | None = None
+
+
+class Mailbox:
+    """A bounded queue of receipts; first come, first served, for messages and for senders."""
+
+    __slots__ = ("_note", "_refusal", "lock", "queue", "senders", "size", "sleepers")
+
+    def __init__(self, lock: Lock, size: int, note: Callable[[], None]) -> None:
+        """Make an empty mailbox.
+
+        Args:
+            lock: the worker's lock.
+            size: how many messages may wait.
+            note: called for each accepted message, before anybody can handle it.
+        """
+        self.lock = lock
+        self.size = size
+        self.queue: deque[Receipt] = deque()
+        self.senders: deque[Sender] = deque()
+        self.sleepers: list[Sleeper] = []
+        self._note = note
+        self._refusal: Refusal | None = None
+
+    # -- the dispatcher's side
+
+    def offer(self, receipt: Receipt) -> bool:
+        """Accept the message if there is room and nobody waits before it.
+
+        Raises:
+            SmoothopError: the mailbox takes no messages any more.
+        """
+        with self.lock:
+            if self._refusal is not None:
+                raise self._refusal()
+            if self.senders or len(self.queue) >= self.size:
+                return False
+            self._note()
+            self.queue.append(receipt)
+            sleeper = self._taken_sleeper() if self.sleepers else None
+        if sleeper is not None:
+            sleeper.wake()
+        return True
+
+    def queue_up(self, sender: Sender) -> None:
+        """Let `sender` wait for room; accept at once if there is some by now."""
+        with self.lock:
+            sender.refusal = self._refusal
+            if sender.refusal is not None:
+                return
+            self.senders.append(sender)
+            self._admit()
+            sleeper = self._taken_sleeper() if self.queue and self.sleepers else None
+        if sleeper is not None:
+            sleeper.wake()
+
+    def withdraw(self, sender: Sender) -> bool:
+        """Stop waiting; ``False`` when the message has been accepted in the meantime."""
+        with self.lock:
+            if sender in self.senders:
+                self.senders.remove(sender)
+            return not sender.accepted
+
+    # -- the worker's side
+
+    def take(self) -> Receipt | None:
+        """Return the next message and let the next sender in."""
+        with self.lock:
+            if not self.queue:
+                return None
+            receipt = self.queue.popleft()
+            if self.senders:
+                self._admit()
+        return receipt
+
+    def lie_down(self, sleeper: Sleeper) -> bool:
+        """Register a sleeper, unless a message it would wake for is there already."""
+        with self.lock:
+            if sleeper.for_message and self.queue:
+                return False
+            self.sleepers.append(sleeper)
+        return True
+
+    def get_up(self, sleeper: Sleeper) -> None:
+        """Forget a sleeper."""
+        with self.lock:
+            if sleeper in self.sleepers:
+                self.sleepers.remove(sleeper)
+
+    # -- the owner's side
+
+    def resize(self, size: int) -> None:
+        """Change how many messages may wait; those that wait already stay."""
+        with self.lock:
+            self.size = size
+            self._admit()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Accept nothing from now on; whoever waits for room is refused as well."""
+        with self.lock:
+            self._refusal = refusal
+            senders = list(self.senders)
+            self.senders.clear()
+            for sender in senders:
+                sender.refusal = refusal
+        for sender in senders:
+            sender.waiter.wake()
+
+    def drain(self) -> list[Receipt]:
+        """Return the messages that wait and forget them."""
+        with self.lock:
+            receipts = list(self.queue)
+            self.queue.clear()
+        return receipts
+
+    def wake_all(self) -> None:
+        """Wake every sleeper, whatever it sleeps for."""
+        with self.lock:
+            sleepers, self.sleepers = self.sleepers, []
+        for sleeper in sleepers:
+            sleeper.waiter.wake()
+
+    # -- under the lock
+
+    def _admit(self) -> None:
+        while self.senders and len(self.queue) < self.size:
+            sender = self.senders.popleft()
+            self._note()
+            self.queue.append(sender.receipt)
+            sender.accepted = True
+            sender.waiter.wake()
+
+    def _taken_sleeper(self) -> Wakeable | None:
+        for sleeper in self.sleepers:
+            if sleeper.for_message:
+                self.sleepers.remove(sleeper)
+                return sleeper.waiter
+        return None

@@ -1,0 +1,532 @@
+"""`Operator`: owns the workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from smoothop._durations import Duration, seconds
+from smoothop._names import checked_name
+from smoothop.config import CONFIG_FIELDS, Config
+from smoothop.engine import dispatching
+from smoothop.engine.cancellation import Cancellation
+from smoothop.engine.completion import Completion, all_of
+from smoothop.engine.core import WorkerCore
+from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
+from smoothop.engine.machine import SYSTEM, Machine
+from smoothop.engine.receipt import Receipt
+from smoothop.engine.stopping import limited, stop_timeout
+from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
+from smoothop.engine.timers import Timers
+from smoothop.engine.worker import Worker
+from smoothop.errors import (
+    OperatorClosedError,
+    PluginLoadError,
+    WorkerExistsError,
+    WorkerNotFoundError,
+)
+from smoothop.events import Status
+from smoothop.handlers import handler_calls
+
+if TYPE_CHECKING:
+    from smoothop.engine.loop_host import LoopHost
+
+_DEFAULT = Config()
+_RUNNABLE = ("ok", "unchecked")
+_CLOSED = "the operator is closed"
+
+
+class HandlerSource(Protocol):
+    """What `Operator.from_registry` needs of a registry."""
+
+    @property
+    def handlers(self) -> Iterable[Any]:
+        """What was discovered: each with a `name` and a `state`."""
+        ...
+
+    def create(self, reference: str, settings: Mapping[str, Any] | None = None) -> object:
+        """Return a handler.
+
+        Raises:
+            PluginError: it cannot be made.
+        """
+        ...
+
+
+class Operator:
+    """Registers handlers, runs each as a named worker, and stops them all.
+
+    All methods may be called from any thread and from inside handlers. None of them waits for a
+    handler, except those that say that they block. Use it as a context manager: leaving the
+    ``with`` (or ``async with``) block stops all workers and waits for them. With ``async with``
+    the async workers run on the caller's event loop, otherwise on one of the operator's own.
+
+    Args:
+        cancellation: cancelling it stops every worker, and nothing can be started after it.
+        logger: where its records go; default: the logger ``smoothop``.
+        close_timeout: seconds that `close` waits at most.
+
+    Raises:
+        ValueError: `close_timeout` is not a duration.
+    """
+
+    def __init__(
+        self,
+        *,
+        cancellation: Cancellation | None = None,
+        logger: logging.Logger | None = None,
+        close_timeout: Duration = 30,
+        _machine: Machine = SYSTEM,
+    ) -> None:
+        self._machine = _machine
+        self._logger = logger or logging.getLogger("smoothop")
+        self._close_timeout = seconds(close_timeout, "close_timeout")
+        self._lock = _machine.lock()
+        self._cores: dict[str, WorkerCore] = {}
+        self._views: dict[str, Worker] = {}
+        self._removals: dict[str, Completion] = {}
+        self._rings: list[Ring] = []
+        self._timers = Timers(_machine)
+        self._host: LoopHost | None = None
+        self._closing: Completion | None = None
+        self._closed: str | None = None
+        self._cancellation = cancellation
+        self._forget_cancellation: Callable[[], None] = lambda: None
+        if cancellation is not None:
+            # Weakly: a long-lived cancellation does not keep an operator nobody uses.
+            this = weakref.ref(self)
+            self._forget_cancellation = cancellation.on_cancel(lambda: _cancel(this))
+        _operators.add(self)
+
+    @classmethod
+    def from_registry(
+        cls,
+        registry: HandlerSource,
+        names: Iterable[str] | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Self:
+        """Return an operator with a worker for each discovered handler, none started.
+
+        Args:
+            registry: a `Registry`.
+            names: the handlers to take; ``None``: all that are neither disabled, in conflict nor
+                broken (those are reported in the log and left out).
+            settings: handler's name -> its settings.
+
+        Raises:
+            PluginLoadError: a handler asked for by name cannot be loaded.
+            ConfigError: its settings are wrong.
+        """
+        operator = cls()
+        given = settings or {}
+        discovered = (info.name for info in registry.handlers if info.state in _RUNNABLE)
+        for name in discovered if names is None else names:
+            try:
+                handler = registry.create(name, given.get(name))
+            except PluginLoadError as error:
+                if names is not None:
+                    raise
+                operator._logger.error("handler left out: %s", error)
+                continue
+            operator.add_handler(name.partition("@")[0], handler)
+        return operator
+
+    # -- which workers there are
+
+    def add_handler(self, name: str, handler: object, config: Config = _DEFAULT) -> Worker:
+        """Register a handler as the worker `name`; does not start it.
+
+        Args:
+            name: 1 to 64 of the characters ``A-Z a-z 0-9 . _ -``, the first a letter or digit.
+            handler: see `smoothop.handlers`.
+            config: how to supervise it; default: the handler's own ``config``, or ``Config()``.
+
+        Raises:
+            ValueError: the name is malformed.
+            InvalidHandlerError: `handler` is not a handler; says what is wrong with it.
+            WorkerExistsError: there is a worker of that name.
+            ConfigError: the config asks for what this version cannot do.
+            OperatorClosedError: the operator is closed.
+        """
+        checked_name(name)
+        calls = handler_calls(handler)
+        chosen = calls.config if config is _DEFAULT and calls.config is not None else config
+        if not isinstance(chosen, Config):
+            raise ValueError(f"config: a smoothop.Config, not {chosen!r}")
+        core = WorkerCore(self, name, calls, chosen, self._logger)
+        with self._lock:
+            self._refuse_closed()
+            if self._closing is not None:
+                raise _closed_error()
+            if name in self._cores:
+                raise WorkerExistsError(name)
+            for ring in self._rings:
+                core.audience.attach(ring)
+            self._views[name] = view = Worker(core)
+            # Last, and by a new dict: the other methods look names up without a lock.
+            self._cores = {**self._cores, name: core}
+        core.log.info("handler added")
+        return view
+
+    def remove_handler(self, name: str) -> Completion:
+        """Stop the worker if it runs, then forget it; the name can be used again.
+
+        From this call on nothing can be sent to it or started; the messages that wait get
+        `MessageDroppedError` when it has stopped.
+
+        Returns:
+            A completion that is done when it is forgotten.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+        """
+        core = self._core(name)
+        with self._lock:
+            removal = self._removals.get(name)
+            if removal is not None:
+                return removal
+            removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
+        retired = core.retire(
+            lambda: WorkerNotFoundError(name), "it was removed before it handled the message"
+        )
+        removal.threads = retired.threads
+
+        def forget(_: object) -> None:
+            with self._lock:
+                # All are gone already when the operator was closed in between.
+                self._removals.pop(name, None)
+                self._views.pop(name, None)
+                self._cores = {key: kept for key, kept in self._cores.items() if key != name}
+            core.log.info("handler removed")
+            removal.succeed()
+
+        retired.add_done_callback(forget)
+        return removal
+
+    def update_config(self, name: str, **changes: Any) -> Completion:
+        """Change fields of the worker's config; a running worker is restarted with it.
+
+        Queued messages are kept. A stopped worker stays stopped.
+
+        Returns:
+            A completion that is done when the new config is in force.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+            ValueError: a field does not exist or a value is wrong; nothing was changed.
+            ConfigError: the config asks for what this version cannot do; nothing was changed.
+        """
+        core = self._core(name)
+        for field in changes:
+            if field not in CONFIG_FIELDS:
+                known = ", ".join(CONFIG_FIELDS)
+                raise ValueError(f"{field}: Config has no such field, only {known}")
+        return core.update(changes)
+
+    def worker(self, name: str) -> Worker:
+        """Return the read-only view of a worker.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+        """
+        self._refuse_closed()
+        view = self._views.get(name)
+        if view is None:
+            raise WorkerNotFoundError(name)
+        return view
+
+    def workers(self) -> list[Worker]:
+        """Return the views of all workers, in order of registration."""
+        self._refuse_closed()
+        with self._lock:
+            return list(self._views.values())
+
+    def status(self, name: str) -> Status:
+        """Return whether the worker's code may be running; never blocks.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+        """
+        return self.worker(name).status
+
+    # -- starting and stopping
+
+    def start(self, name: str) -> None:
+        """Start a worker; does nothing when it runs; one that is stopping will start again.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+            OperatorClosedError: the operator is closed or its cancellation cancelled.
+            SmoothopError: no thread could be started.
+        """
+        core = self._core(name)
+        self._refuse_cancelled()
+        core.start()
+        if self._cancelled():  # in between: the one who cancelled may have missed it
+            core.ask_stop("cancelled")
+
+    def start_all(self) -> None:
+        """Start every worker, in order of registration.
+
+        Raises:
+            SmoothopError: the first that could not be started; those after it are not started.
+        """
+        self._refuse_closed()
+        for core in list(self._cores.values()):
+            self.start(core.name)
+
+    def stop(self, name: str, *, timeout: Duration | None = None) -> Completion:
+        """Ask a worker to stop; returns at once.
+
+        Args:
+            name: the worker.
+            timeout: seconds after which the completion fails with `StopTimeoutError`;
+                ``None``: never.
+
+        Returns:
+            A completion that is done when none of the worker's code runs any more; done already
+            when it does not run.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+        """
+        core = self._core(name)
+        limit = None if timeout is None else seconds(timeout, "timeout")
+        stopped = core.stop()
+        return stopped if limit is None else limited(stopped, (core,), limit, self._timers)
+
+    def stop_all(self, *, timeout: Duration | None = None) -> Completion:
+        """Ask every worker to stop, all at once; returns at once.
+
+        Args:
+            timeout: seconds after which the completion fails with `StopTimeoutError`;
+                ``None``: never.
+
+        Returns:
+            A completion that is done when all have stopped.
+        """
+        self._refuse_closed()
+        limit = None if timeout is None else seconds(timeout, "timeout")
+        cores = tuple(self._cores.values())
+        stopped = all_of(self._machine, [core.stop() for core in cores], cores, "its own stop")
+        if limit is None or not cores:
+            return stopped
+        return limited(stopped, cores, limit, self._timers)
+
+    def close(self, *, timeout: Duration | None = None) -> None:
+        """Stop all workers, wait for them, and settle every open receipt; blocks.
+
+        Closing a closed operator does nothing. Every other method raises `OperatorClosedError`
+        afterwards.
+
+        Args:
+            timeout: seconds to wait at most; default: the operator's `close_timeout`.
+
+        Raises:
+            StopTimeoutError: some workers did not stop; names each and the line it stands at.
+                The operator is closed all the same.
+            SmoothopError: called from inside a handler of its own, or on the event loop that its
+                async workers run on: that wait would never end, so nothing was done.
+        """
+        limit = self._close_timeout if timeout is None else seconds(timeout, "timeout")
+        if self._closed is not None:
+            return
+        refuse_own_wait(self._cores.values(), "the operator's close")
+        refuse_blocking_loop(self._cores.values())
+        retired = self._retire_all()
+        retired.wait(limit)
+        self._conclude(limit)
+
+    # -- messages and metrics
+
+    def dispatch(self, name: str, message: Any, *, timeout: Duration | None = None) -> Receipt:
+        """Put a message in a worker's mailbox; blocks only while that is full.
+
+        A worker that does not run keeps its messages until it is started.
+
+        Args:
+            name: the worker.
+            message: anything; the handler gets this very object as ``ctx.message``.
+            timeout: seconds to wait for room at most (and at most the worker's
+                `Config.max_dispatch_timeout`); ``None``: no limit of its own.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+            DispatchTimeoutError: there was no room in time; the message was not accepted.
+            MailboxFullError: waiting for room could never end: the worker sends to itself, workers
+                wait for each other, or the wait would block the event loop it runs on.
+            OperatorClosedError: the operator is closed.
+        """
+        core = self._cores.get(name)
+        if core is None:
+            raise self._missing(name)
+        return dispatching.dispatch(core, message, timeout)
+
+    async def dispatch_async(
+        self, name: str, message: Any, *, timeout: Duration | None = None
+    ) -> Receipt:
+        """Do what `dispatch` does without ever blocking the event loop."""
+        core = self._cores.get(name)
+        if core is None:
+            raise self._missing(name)
+        return await dispatching.dispatch_async(core, message, timeout)
+
+    def metrics(self, *, maxsize: int = 1024, kinds: Iterable[str] | None = None) -> MetricStream:
+        """Return a new stream of the events of all workers, from now until the operator closes.
+
+        Args:
+            maxsize: how many events may wait to be read; beyond that the oldest is dropped.
+            kinds: only these kinds of event; ``None``: all.
+
+        Raises:
+            ValueError: there is no such kind, or `maxsize` is not a whole number above 0.
+        """
+        ring = Ring(self._machine, checked_maxsize(maxsize), checked_kinds(kinds))
+        with self._lock:
+            self._refuse_closed()
+            self._rings.append(ring)
+            for core in self._cores.values():
+                core.audience.attach(ring)
+        return MetricStream(self._machine, ring, self._unlisten)
+
+    # -- as a context manager
+
+    def __enter__(self) -> Self:
+        self._refuse_closed()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        from asyncio import get_running_loop  # noqa: PLC0415 - loaded already: a loop runs
+
+        from smoothop.engine.loop_host import LoopHost  # noqa: PLC0415 - it imports asyncio
+
+        self._refuse_closed()
+        self._host = LoopHost(self._machine, self._logger, get_running_loop())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        from asyncio import wait, wrap_future  # noqa: PLC0415 - loaded already: a loop runs
+
+        if self._closed is not None:
+            return
+        refuse_own_wait(self._cores.values(), "the operator's close")
+        retired = self._retire_all()
+        await wait([wrap_future(retired)], timeout=self._close_timeout)
+        self._conclude(self._close_timeout)
+
+    # -- inside
+
+    def _core(self, name: str) -> WorkerCore:
+        core = self._cores.get(name)
+        if core is None or self._closed is not None:
+            raise self._missing(name)
+        return core
+
+    def _missing(self, name: str) -> Exception:
+        if self._closed is not None:
+            return OperatorClosedError(self._closed)
+        return WorkerNotFoundError(name)
+
+    def _refuse_closed(self) -> None:
+        if self._closed is not None:
+            raise OperatorClosedError(self._closed)
+
+    def _cancelled(self) -> bool:
+        return self._cancellation is not None and self._cancellation.cancelled
+
+    def _refuse_cancelled(self) -> None:
+        if self._cancelled():
+            raise OperatorClosedError("the operator was cancelled: it starts nothing any more")
+
+    def _loop_host(self) -> LoopHost:
+        """Return what has the event loop for async workers; called by `WorkerCore`."""
+        from smoothop.engine.loop_host import LoopHost  # noqa: PLC0415 - it imports asyncio
+
+        with self._lock:
+            if self._host is None:
+                self._host = LoopHost(self._machine, self._logger, None)
+            return self._host
+
+    def _unlisten(self, ring: Ring) -> None:
+        with self._lock:
+            if ring in self._rings:
+                self._rings.remove(ring)
+            for core in self._cores.values():
+                core.audience.detach(ring)
+
+    def _retire_all(self) -> Completion:
+        """Stop all workers for good; once, whoever calls."""
+        with self._lock:
+            if self._closing is not None:
+                return self._closing
+            cores = tuple(self._cores.values())
+            self._closing = whole = Completion(self._machine, cores, "the operator's close")
+        parts = [core.retire(_closed_error, "the operator was closed") for core in cores]
+        retired = all_of(self._machine, parts, cores, "the operator's close")
+        whole.threads = retired.threads
+        retired.add_done_callback(lambda _: whole.succeed())
+        return whole
+
+    def _conclude(self, limit: float) -> None:
+        with self._lock:
+            if self._closed is not None:
+                return
+            self._closed = _CLOSED
+            cores = tuple(self._cores.values())
+            rings, self._rings = self._rings, []
+        self._forget_cancellation()
+        for core in cores:
+            core.abandon("the operator was closed")
+        for ring in rings:
+            ring.end()
+        if self._host is not None:
+            self._host.close()
+        stuck = [core for core in cores if core.is_running()]
+        self._cores, self._views = {}, {}
+        if stuck:
+            raise stop_timeout(stuck, limit)
+
+    def _forked(self) -> None:
+        """Close it without waiting: in a forked child there are no threads to wait for."""
+        self._closed = f"this operator belongs to the process that made it, not to {os.getpid()}"
+        self._cores, self._views = {}, {}
+
+
+def _closed_error() -> OperatorClosedError:
+    return OperatorClosedError(_CLOSED)
+
+
+def _cancel(this: weakref.ref[Operator]) -> None:
+    operator = this()
+    if operator is not None:
+        for core in list(operator._cores.values()):  # noqa: SLF001 - its own
+            core.ask_stop("cancelled")
+
+
+_operators: weakref.WeakSet[Operator] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for operator in list(_operators):
+        operator._forked()  # noqa: SLF001 - its own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,162 @@
+"""`Receipt`: what a dispatcher holds of a message it has sent."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from smoothop._durations import Duration, seconds
+from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait, waits_without_limit
+from smoothop.engine.waiting import MAKING, Latch
+from smoothop.errors import SmoothopError
+
+if TYPE_CHECKING:
+    from smoothop.engine.core import WorkerCore
+
+
+class Receipt(Latch):
+    """The dispatcher's side of one accepted message; made by `Operator.dispatch`.
+
+    Every receipt gets exactly one outcome, whatever happens to the worker. All members are safe
+    from any thread; the waiting ones block the calling thread, ``await receipt`` does not.
+    """
+
+    # A receipt is made for every message, so it is slotted and makes what waiting needs only
+    # when somebody waits: a tenth of the cost of a standard library future.
+    __slots__ = (
+        "__weakref__",
+        "_cause",
+        "_core",
+        "_delivery",
+        "_failure",
+        "_open",
+        "_value",
+        "delivered",
+        "message",
+    )
+
+    def __init__(self, core: WorkerCore, message: Any) -> None:
+        self.is_set = False
+        self._waiters = None
+        self._open = True
+        self._core = core
+        self._delivery: Latch | None = None
+        self.delivered = False
+        self.message = message
+
+    def __repr__(self) -> str:
+        state = "done" if self.is_set else "delivered" if self.delivered else "waiting"
+        return f"<Receipt worker={self._core.name!r} {state}>"
+
+    # -- for the dispatcher
+
+    def done(self) -> bool:
+        """Tell whether there is an outcome; never blocks."""
+        return self.is_set
+
+    def wait_delivered(self, timeout: Duration | None = None) -> bool:
+        """Block until the handler has been given the message.
+
+        Args:
+            timeout: seconds to wait at most; ``None``: no limit.
+
+        Returns:
+            Whether it was delivered. ``False`` when time ran out, and at once when the message
+            was dropped undelivered.
+
+        Raises:
+            SmoothopError: the wait could never end: it is the worker's own handler that waits.
+        """
+        limit = None if timeout is None else seconds(timeout, "timeout")
+        if not self.delivered and not self.is_set:
+            self._refuse_endless("the delivery of a message to itself")
+            self._delivery_latch().wait(self._core.machine, limit)
+        return self.delivered
+
+    def result(self, timeout: Duration | None = None) -> Any:
+        """Block until there is an outcome and return what the handler passed to `done`.
+
+        Args:
+            timeout: seconds to wait at most; ``None``: no limit.
+
+        Returns:
+            The result of `done`; ``None`` after `none`.
+
+        Raises:
+            HandlerFailedError: the handler returned `fail`; its error is the ``__cause__``.
+            HandlerPanickedError: the handler panicked; the exception is the ``__cause__``.
+            MessageDroppedError: no handler will finish the message any more.
+            TimeoutError: there was no outcome within `timeout`.
+            SmoothopError: the wait could never end: it is the worker's own handler that waits.
+        """
+        limit = None if timeout is None else seconds(timeout, "timeout")
+        if not self.is_set:
+            self._refuse_endless("the outcome of a message to itself")
+            if not self._wait_for_outcome(limit):
+                raise TimeoutError(
+                    f"no outcome from worker {self._core.name} within {limit:g} seconds"
+                )
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        if not self.is_set:
+            refuse_own_wait((self._core,), "the outcome of a message to itself")
+            with waits_without_limit(self._core, "an outcome"):
+                yield from self.wait_async(None).__await__()
+        return self._outcome()
+
+    # -- for the worker
+
+    def deliver(self) -> Any:
+        """Note that the handler is being given the message; return the message."""
+        message, self.message = self.message, None
+        self.delivered = True
+        if self._delivery is not None:
+            self._delivery.set()
+        return message
+
+    def settle(
+        self,
+        value: Any,
+        failure: tuple[type[SmoothopError], str] | None = None,
+        cause: BaseException | None = None,
+    ) -> bool:
+        """Give the receipt its outcome, unless it has one; tell whether this call did it."""
+        # Deleting a slot works once: that is the whole claim to be the one who settles.
+        try:
+            del self._open
+        except AttributeError:
+            return False
+        self.message = None
+        self._value = value
+        self._failure = failure
+        self._cause = cause
+        self.set()
+        if self._delivery is not None:
+            self._delivery.set()
+        return True
+
+    def _outcome(self) -> Any:
+        if self._failure is None:
+            return self._value
+        # A new exception for every caller: one shared by many would collect their tracebacks.
+        kind, text = self._failure
+        raise kind(text) from self._cause
+
+    def _wait_for_outcome(self, limit: float | None) -> bool:
+        if limit is not None:
+            return self.wait(self._core.machine, limit)
+        with waits_without_limit(self._core, "an outcome"):
+            return self.wait(self._core.machine, None)
+
+    def _delivery_latch(self) -> Latch:
+        with MAKING:
+            if self._delivery is None:
+                self._delivery = Latch()
+        if self.delivered or self.is_set:
+            self._delivery.set()
+        return self._delivery
+
+    def _refuse_endless(self, what: str) -> None:
+        refuse_own_wait((self._core,), what)
+        refuse_blocking_loop((self._core,))

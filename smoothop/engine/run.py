@@ -1,0 +1,68 @@
+"""`Run`: one life of a worker, from a start to its stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smoothop.engine.supervision import PanicBudget, Policy
+from smoothop.engine.waiting import Latch
+
+if TYPE_CHECKING:
+    from smoothop.config import Config
+    from smoothop.engine.completion import Completion
+    from smoothop.engine.loop_runner import LoopRunner
+    from smoothop.engine.machine import Machine, Thread
+    from smoothop.engine.slot import Slot
+    from smoothop.events import StopReason
+
+
+class Run:
+    """The state of one life of a worker; its owner is `WorkerCore`.
+
+    Attributes:
+        stopping: set once, when the worker is asked to stop; read by its loop without a lock.
+        stop: the same for those who wait for it.
+        ending: set when it ends by itself: the panic limit is reached.
+        over: set by the worker's own last step: none of its code runs any more.
+        reason: why it stops.
+        ended: the completions of those who asked it to stop.
+        thread: its own thread, if it has one.
+        loop_runner: who drives it there, if it runs on an event loop.
+        loop_thread: identity of the thread whose event loop it runs on, if it does.
+    """
+
+    __slots__ = (
+        "budget",
+        "config",
+        "ended",
+        "ending",
+        "handled",
+        "loop_runner",
+        "loop_thread",
+        "over",
+        "reason",
+        "slot",
+        "started_at",
+        "stop",
+        "stop_announced",
+        "stopping",
+        "thread",
+    )
+
+    slot: Slot
+
+    def __init__(self, config: Config, machine: Machine) -> None:
+        self.config = config
+        self.budget = PanicBudget(Policy.of(config))
+        self.started_at = machine.time()
+        self.stop_announced = False
+        self.stopping = False
+        self.stop = Latch()
+        self.ending = False
+        self.over = False
+        self.reason: StopReason = "requested"
+        self.handled = 0
+        self.ended: list[Completion] = []
+        self.thread: Thread | None = None
+        self.loop_runner: LoopRunner | None = None
+        self.loop_thread: int | None = None

@@ -1,0 +1,236 @@
+"""`Slot`: one loop of a worker, between the runner that drives it and the worker's state.
+
+A runner asks the slot for the next context, calls the handler with it, tells the slot what came
+of it, and carries out the decision it gets back. All of it happens on the runner's thread; other
+threads only read `phase`, `since` and `receipt`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from smoothop.engine.context import AsyncContext, Context
+from smoothop.engine.mailbox import Sleeper
+from smoothop.engine.supervision import Decision, End, Step, Supervision, Wait
+from smoothop.engine.texts import error_text
+from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
+from smoothop.events import HandleEvent, Phase
+from smoothop.results import HandleResult, HandleStatus
+
+if TYPE_CHECKING:
+    from smoothop.engine.core import WorkerCore
+    from smoothop.engine.receipt import Receipt
+    from smoothop.engine.run import Run
+    from smoothop.engine.waiting import Wakeable
+
+
+class Slot:
+    """One loop of one run of a worker.
+
+    Attributes:
+        phase: what the loop is doing.
+        since: monotonic time when the running user code was called.
+        until: monotonic time when the present sleep ends.
+        receipt: that of the message being handled.
+        stack: answers where the loop stands, as a traceback's text.
+    """
+
+    __slots__ = (
+        "_audience",
+        "_make_context",
+        "_message_only",
+        "_monotonic",
+        "_polling",
+        "_queue",
+        "_supervision",
+        "calls",
+        "core",
+        "phase",
+        "receipt",
+        "run",
+        "since",
+        "stack",
+        "until",
+    )
+
+    def __init__(self, core: WorkerCore, run: Run) -> None:
+        self.core = core
+        self.run = run
+        self.calls = core.calls
+        self.phase = Phase.STARTING
+        self.since: float | None = None
+        self.until: float | None = None
+        self.receipt: Receipt | None = None
+        self.stack: Callable[[], str] = lambda: "(not begun yet)"
+        self._supervision = Supervision(run.budget, has_setup=self.calls.setup is not None)
+        self._make_context = AsyncContext if self.calls.is_async else Context
+        # A call without a message changes nothing in its context, so one serves them all.
+        self._polling = self._make_context(self)
+        self._message_only = run.config.message_only
+        self._monotonic = core.machine.monotonic
+        self._queue = core.mailbox.queue
+        self._audience = core.audience
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether `teardown` is due."""
+        return self._supervision.is_set_up
+
+    # -- what the runner asks
+
+    def begin(self) -> Decision:
+        """Answer what comes first."""
+        self.core.started(self.run)
+        return self._unless_stopping(self._supervision.begin())
+
+    def setup_context(self) -> Context | AsyncContext:
+        """Return the context for `setup` and `teardown`."""
+        self.since = self._monotonic()
+        return self._polling
+
+    def next_context(self) -> Context | AsyncContext | None:
+        """Return the context of the next call, or ``None`` when there is nothing to call now."""
+        if self.run.stopping:
+            return None
+        if self._queue:
+            receipt = self.core.mailbox.take()
+            if receipt is not None:
+                self.receipt = receipt
+                return self._make_context(self, receipt.deliver())
+        return None if self._message_only else self._polling
+
+    def nothing_to_call(self) -> Decision:
+        """Answer what follows when `next_context` gave none."""
+        return self._unless_stopping(self._supervision.out_of_messages())
+
+    def lie_down(self, wait: Wait, waiter: Wakeable) -> Sleeper | None:
+        """Register for being woken; ``None`` when there is a reason not to sleep at all."""
+        self.phase = Phase.IDLE if wait.for_message else Phase.BACKOFF
+        self.since, self.until = None, wait.until
+        sleeper = Sleeper(waiter, wait.for_message)
+        if not self.core.mailbox.lie_down(sleeper):
+            return None
+        # A stop sets its flag, then wakes who is registered: so register, then read the flag.
+        if self.run.stopping:
+            self.core.mailbox.get_up(sleeper)
+            return None
+        return sleeper
+
+    # -- what the runner tells
+
+    def set_up(self) -> Decision:
+        """`setup` returned."""
+        return self._unless_stopping(self._supervision.set_up())
+
+    def returned(self, result: object, began: float) -> Decision:
+        """`handle`, called at `began`, returned `result`."""
+        now = self._monotonic()
+        if type(result) is not HandleResult:
+            return self.panicked(_wrong_result(result))
+        run, receipt, status = self.run, self.receipt, result.status
+        run.handled += 1
+        if self._audience.handle or status is HandleStatus.FAIL:
+            self._report(result, now - began)
+        else:
+            # The event is made from this when somebody asks for it: see WorkerCore.last_event.
+            self.core.last = (now, began, status, receipt is not None)
+        if receipt is not None:
+            self.receipt = None
+            self._settle(receipt, result)
+        if status is HandleStatus.DONE and not run.budget.in_a_row:
+            return Step.CALL
+        return self._supervision.handled(result, now)
+
+    def panicked(self, error: BaseException) -> Decision:
+        """`error` left `setup` or `handle`."""
+        if self.run.stopping:
+            return self.interrupted(error)
+        core, now = self.core, self._monotonic()
+        with core.lock:
+            attempts = self.run.budget.add(now)
+            decision = self._supervision.panicked(attempts, now, core.machine.chance())
+            # With the lock, so that a start that comes now is remembered, not taken for done.
+            self.run.ending = isinstance(decision, End)
+        core.panicked(attempts, error)
+        if isinstance(decision, End):
+            core.log.error("max panic attempts reached", attempts=attempts)
+        else:
+            pause = (decision.until or now) - now
+            core.log.info("backing off after panic", duration=pause, attempt=attempts)
+        self._settle_failed(
+            HandlerPanickedError,
+            f"worker {core.name}: handler panicked: {error_text(error)}",
+            error,
+        )
+        return decision
+
+    def interrupted(self, error: BaseException) -> Decision:
+        """`error` left user code after the worker was asked to stop: that is no panic."""
+        core = self.core
+        if type(error).__name__ != "CancelledError":
+            core.log.warning("handler raised while stopping", cause=error)
+        text = f"worker {core.name} was asked to stop and did not finish the message"
+        self._settle_failed(MessageDroppedError, text, error)
+        return End(self.run.reason)
+
+    def woken(self, sleeper: Sleeper | None) -> Decision:
+        """The sleep has ended, for whatever reason."""
+        if sleeper is not None:
+            self.core.mailbox.get_up(sleeper)
+        self.until = None
+        message = bool(self._queue)
+        return self._unless_stopping(self._supervision.woken(self._monotonic(), message=message))
+
+    # -- inside
+
+    def _unless_stopping(self, decision: Decision) -> Decision:
+        if self.run.stopping:
+            self.phase = Phase.STOPPING
+            return End(self.run.reason)
+        if decision is Step.CALL:
+            self.phase = Phase.HANDLING
+        elif decision is Step.SET_UP:
+            self.phase = Phase.STARTING
+        return decision
+
+    def _report(self, result: HandleResult, duration: float) -> None:
+        core = self.core
+        text = None if result.error is None else error_text(result.error)
+        if text is not None:
+            core.note_error(text)
+            core.log.error("handle error: %s", text, error=text)
+        raw = (
+            HandleEvent,
+            core.name,
+            core.machine.time(),
+            result.status,
+            duration,
+            self.receipt is not None,
+            text,
+        )
+        core.publish(self._audience.handle, raw)
+
+    def _settle(self, receipt: Receipt, result: HandleResult) -> None:
+        if result.error is None:
+            receipt.settle(result.result)
+            return
+        text = f"worker {self.core.name}: handler failed: {error_text(result.error)}"
+        receipt.settle(None, (HandlerFailedError, text), result.error)
+
+    def _settle_failed(self, kind: type[Any], text: str, cause: BaseException) -> None:
+        receipt, self.receipt = self.receipt, None
+        if receipt is not None:
+            receipt.settle(None, (kind, text), cause)
+
+
+def _wrong_result(result: object) -> TypeError:
+    if inspect.iscoroutine(result):
+        result.close()  # nobody will await it
+        hint = ": declare the handler with `async def`, or do not return a coroutine"
+    else:
+        hint = ": return none(...), done(...) or fail(...)"
+    kind = f"the class {result.__qualname__}" if isinstance(result, type) else type(result).__name__
+    what = "None" if result is None else kind
+    return TypeError(f"the handler must return a HandleResult, it returned {what}{hint}")

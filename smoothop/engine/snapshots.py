@@ -1,0 +1,113 @@
+"""Reading a worker from outside: its phase, its last event, its snapshot. Never waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from smoothop.engine.streams import make_event
+from smoothop.events import HandleEvent, MetricEvent, Phase, Status, WorkerSnapshot, event_dict
+
+if TYPE_CHECKING:
+    from smoothop.engine.core import WorkerCore
+    from smoothop.engine.run import Run
+
+
+def status(core: WorkerCore) -> Status:
+    """Return whether the worker's code may be running."""
+    return Status.RUNNING if core.is_running() else Status.STOPPED
+
+
+def phase(core: WorkerCore) -> Phase:
+    """Return what the worker is doing."""
+    run = core.run
+    if run is None or (run.over and not core.is_running()):
+        return Phase.FAILED if core.failed else Phase.STOPPED
+    if run.stopping or run.ending:
+        return Phase.STOPPING
+    return run.slot.phase
+
+
+class LastEvent:
+    """Makes the event object of the most recent event when it is asked for, once for each.
+
+    A busy worker leaves ``(returned at, called at, status, had a message)``, both times monotonic;
+    whoever asks pays for the rest.
+    """
+
+    __slots__ = ("_core", "_made")
+
+    def __init__(self, core: WorkerCore) -> None:
+        self._core = core
+        self._made: tuple[object, MetricEvent] | None = None
+
+    def get(self) -> MetricEvent | None:
+        """Return the most recent event."""
+        raw, made = self._core.last, self._made
+        if raw is None:
+            return None
+        if made is not None and made[0] is raw:
+            return made[1]
+        event = self._make(raw)
+        self._made = (raw, event)
+        return event
+
+    def _make(self, raw: tuple[object, ...]) -> MetricEvent:
+        if isinstance(raw[0], type):
+            return make_event(raw)
+        returned, called, result_status, had_message = raw
+        when = to_epoch(self._core, returned)  # type: ignore[arg-type]
+        duration = returned - called  # type: ignore[operator]
+        return HandleEvent(self._core.name, when, result_status, duration, had_message)  # type: ignore[arg-type]
+
+
+def to_epoch(core: WorkerCore, monotonic: float) -> float:
+    """Turn a monotonic time into one since the epoch, by what both clocks say now."""
+    return core.machine.time() - (core.machine.monotonic() - monotonic)
+
+
+def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
+    """Return everything known about the worker now."""
+    run = core.run
+    live = run if run is not None and not run.over else None
+    return WorkerSnapshot(
+        name=core.name,
+        status=status(core).value,
+        phase=phase(core).value,
+        handler=core.calls.label,
+        config=asdict(core.config),
+        time=core.machine.time(),
+        started_at=core.started_at,
+        stopped_at=None if live else core.stopped_at,
+        stop_reason=None if live else core.stop_reason,
+        starts=core.starts,
+        handled=core.handled_before + (live.handled if live else 0),
+        panics=core.panics,
+        panic_attempts=_attempts(core, live),
+        retry_at=_retry_at(core, live),
+        last_error=core.last_error,
+        last_error_at=core.last_error_at,
+        mailbox_depth=len(core.mailbox.queue),
+        mailbox_size=core.mailbox.size,
+        senders_waiting=len(core.mailbox.senders),
+        handling_since=_handling_since(core, live),
+        stuck=False,
+        last_event=None if last is None else event_dict(last),
+    )
+
+
+def _attempts(core: WorkerCore, run: Run | None) -> int:
+    if run is None:
+        return 0
+    with core.lock:
+        return run.budget.attempts(core.machine.monotonic())
+
+
+def _retry_at(core: WorkerCore, run: Run | None) -> float | None:
+    until = None if run is None else run.slot.until
+    return None if until is None else to_epoch(core, until)
+
+
+def _handling_since(core: WorkerCore, run: Run | None) -> float | None:
+    since = None if run is None or run.slot.phase is not Phase.HANDLING else run.slot.since
+    return None if since is None else to_epoch(core, since)

@@ -1,0 +1,197 @@
+"""Supervision: what a worker does next, decided without thread, clock or lock.
+
+A runner tells a `Supervision` what just happened and carries out the `Decision` it gets back.
+Everything that happens goes in as an argument, the time included, so the same history always
+gives the same decisions::
+
+    begin ──> SET_UP ──set_up──> CALL <───────────────┬──────────────────┐
+                │                 │ handled: done ────┘                  │
+                │                 │ handled: none(t), fail(t), t > 0     │
+                │ panicked        ├──────────────> Wait(until t) ──woken─┤
+                │                 │ out_of_messages                      │
+                │                 ├──────────────> Wait(a message) ─woken┤
+                │                 │ panicked                             │
+                └─────────────────┴──> Wait(backoff) ──woken─────────────┘ (or SET_UP again)
+                                  └──> End("panic limit")
+    asked to stop, at any step ──────> End("requested" | "cancelled")
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal
+
+from smoothop._durations import seconds
+from smoothop.config import Config
+from smoothop.events import StopReason
+from smoothop.results import HandleResult, HandleStatus
+
+DEFAULT_BACKOFF: Final = 1.0
+"""Seconds to sleep after a panic where the config says 0; from the Go package."""
+
+
+class Step(Enum):
+    """Call something now: the handler's `setup`, or its `handle`."""
+
+    SET_UP = "set up"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Sleep until the monotonic time `until` (``None``: without limit).
+
+    A message ends the sleep early if `for_message`; being asked to stop always does.
+    """
+
+    until: float | None
+    for_message: bool
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Leave the loop, for this reason."""
+
+    reason: StopReason
+
+
+Decision = Literal[Step.SET_UP, Step.CALL] | Wait | End
+
+FOR_A_MESSAGE: Final = Wait(until=None, for_message=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The part of a `Config` that supervision obeys, with its defaults filled in."""
+
+    max_panics: int
+    backoff: float
+    backoff_max: float
+    window: float
+
+    @classmethod
+    def of(cls, config: Config) -> Policy:
+        """Return the policy that `config` asks for."""
+        most = seconds(config.panic_backoff_max, "panic_backoff_max")
+        base = seconds(config.panic_backoff, "panic_backoff") or DEFAULT_BACKOFF
+        return cls(
+            max_panics=config.max_panic_attempts,
+            backoff=min(base, most) if most else base,
+            backoff_max=most,
+            window=seconds(config.panic_window, "panic_window"),
+        )
+
+
+class PanicBudget:
+    """Counts the panics of one run and answers how long to back off; shared by its slots.
+
+    Attributes:
+        in_a_row: panics since a `handle` last returned.
+    """
+
+    __slots__ = ("_policy", "_since_start", "_times", "in_a_row")
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._since_start = 0
+        self._times: deque[float] = deque()
+        self.in_a_row = 0
+
+    def add(self, now: float) -> int:
+        """Count a panic at `now`; return how many count at this moment."""
+        self._since_start += 1
+        self.in_a_row += 1
+        if self._policy.window:
+            self._times.append(now)
+        return self.attempts(now)
+
+    def attempts(self, now: float) -> int:
+        """Return how many panics count at `now`: all of this run, or those in the window."""
+        if not self._policy.window:
+            return self._since_start
+        while self._times and self._times[0] <= now - self._policy.window:
+            self._times.popleft()
+        return len(self._times)
+
+    def exhausted(self, attempts: int) -> bool:
+        """Tell whether that many panics are the limit."""
+        return 0 < self._policy.max_panics <= attempts
+
+    def backoff(self, jitter: float) -> float:
+        """Return how long to sleep after the latest panic, in seconds.
+
+        Constant, or doubling with each panic in a row up to the maximum. A doubled backoff is
+        shortened by up to a quarter, so that workers that fell together do not come back
+        together; it is never shorter than the first and never longer than the maximum.
+
+        Args:
+            jitter: a number from 0 (no shortening) to 1.
+        """
+        policy = self._policy
+        if not policy.backoff_max:
+            return policy.backoff
+        doublings = min(self.in_a_row - 1, 64)
+        full = min(policy.backoff * 2.0**doublings, policy.backoff_max)
+        return max(policy.backoff, full * (1 - jitter / 4))
+
+
+class Supervision:
+    """The state machine of one slot: told what happened, it answers what to do next."""
+
+    __slots__ = ("_has_setup", "_set_up", "_wait", "budget")
+
+    def __init__(self, budget: PanicBudget, *, has_setup: bool) -> None:
+        self.budget = budget
+        self._has_setup = has_setup
+        self._set_up = not has_setup
+        self._wait: Wait | None = None
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether `setup` has succeeded (or there is none): then `teardown` is due at the end."""
+        return self._set_up
+
+    def begin(self) -> Decision:
+        """Answer what comes first, or after a backoff: `setup` until it succeeds, then `handle`."""
+        return Step.CALL if self._set_up else Step.SET_UP
+
+    def set_up(self) -> Decision:
+        """`setup` returned."""
+        self._set_up = True
+        return Step.CALL
+
+    def handled(self, result: HandleResult, now: float) -> Decision:
+        """`handle` returned `result`.
+
+        Runners may skip this call for a `done`, whose answer is always `Step.CALL`, provided no
+        panic came before it (`budget.in_a_row` is 0).
+        """
+        self.budget.in_a_row = 0
+        if not result.idle:
+            return Step.CALL
+        return self._waiting(Wait(now + result.idle, result.status is HandleStatus.NONE))
+
+    def out_of_messages(self) -> Decision:
+        """A message-only worker found its mailbox empty."""
+        return self._waiting(FOR_A_MESSAGE)
+
+    def panicked(self, attempts: int, now: float, jitter: float) -> Wait | End:
+        """An exception left `setup` or `handle`; `attempts` is what `PanicBudget.add` answered."""
+        if self.budget.exhausted(attempts):
+            return End("panic limit")
+        return self._waiting(Wait(now + self.budget.backoff(jitter), for_message=False))
+
+    def woken(self, now: float, *, message: bool) -> Decision:
+        """The sleep was interrupted or is over: go on, or sleep the rest of it."""
+        wait = self._wait
+        if wait is not None:
+            over = wait.until is not None and now >= wait.until
+            if not over and not (message and wait.for_message):
+                return wait
+        return self.begin()
+
+    def _waiting(self, wait: Wait) -> Wait:
+        self._wait = wait
+        return wait

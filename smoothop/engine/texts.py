@@ -1,0 +1,48 @@
+"""Errors as text, whatever the exception does when it is asked for it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterable
+from types import FrameType
+from typing import Final
+
+LONGEST: Final = 2000
+"""Characters of an error's text that are kept; a handler may raise one of 10 MB."""
+
+
+def error_text(error: BaseException) -> str:
+    """Return ``str(error)``, or the type's name when that is empty or fails."""
+    try:
+        text = str(error)
+    except BaseException as second:  # noqa: BLE001 - user code may raise anything from __str__
+        text = f"<{type(error).__name__} whose __str__ raised {type(second).__name__}>"
+    return _shortened(text or type(error).__name__)
+
+
+def typed_text(error: BaseException) -> str:
+    """Return the exception's type and text: ``"ValueError: no such table"``."""
+    name, text = type(error).__name__, error_text(error)
+    return name if text == name else f"{name}: {text}"
+
+
+def thread_stack(ident: int | None) -> str:
+    """Return where the thread of that identity stands, as a traceback's text."""
+    frame = sys._current_frames().get(ident) if ident is not None else None  # noqa: SLF001 - the only way
+    return "(the thread has ended)" if frame is None else frame_stack([frame])
+
+
+def frame_stack(frames: Iterable[FrameType]) -> str:
+    """Return the calls that led to the first frame, then the other frames, innermost last."""
+    lines = []
+    for number, frame in enumerate(frames):
+        calls = traceback.extract_stack(frame) if number == 0 else traceback.extract_stack(frame, 1)
+        lines += traceback.format_list(calls)
+    return "".join(lines).rstrip()
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}... ({len(text):,} characters)"

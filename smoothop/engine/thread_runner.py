@@ -1,0 +1,97 @@
+"""Drives a slot of a sync handler on a thread of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smoothop.engine.current import enter_thread
+from smoothop.engine.supervision import Decision, End, Step, Wait
+from smoothop.engine.texts import thread_stack
+from smoothop.engine.waiting import Waiter
+from smoothop.events import Phase, StopReason
+
+if TYPE_CHECKING:
+    from smoothop.engine.slot import Slot
+
+
+def launch(slot: Slot) -> None:
+    """Start the thread.
+
+    Raises:
+        RuntimeError: the system gives no further thread.
+    """
+    thread = slot.core.machine.spawn(lambda: _run(slot), f"smoothop-{slot.core.name}")
+    slot.run.thread = thread
+    slot.stack = lambda: thread_stack(thread.ident)
+
+
+def _run(slot: Slot) -> None:
+    enter_thread(slot)
+    reason: StopReason = "panic limit"
+    try:
+        reason = _drive(slot)
+    except BaseException as error:  # noqa: BLE001 - not the handler: the engine itself, or no memory
+        slot.core.broke(error)
+    finally:
+        enter_thread(None)
+        slot.core.finished(slot.run, reason)
+
+
+def _drive(slot: Slot) -> StopReason:
+    decision = slot.begin()
+    while not isinstance(decision, End):
+        if decision is Step.CALL:
+            decision = _handle(slot)
+        elif decision is Step.SET_UP:
+            decision = _set_up(slot)
+        else:
+            decision = _sleep(slot, decision)
+    slot.phase = Phase.STOPPING
+    if slot.is_set_up:
+        _tear_down(slot)
+    return decision.reason
+
+
+def _handle(slot: Slot) -> Decision:
+    """Call `handle` again and again, as long as that is the decision."""
+    handle, monotonic = slot.calls.handle, slot.core.machine.monotonic
+    while True:
+        context = slot.next_context()
+        if context is None:
+            return slot.nothing_to_call()
+        slot.since = began = monotonic()
+        try:
+            result = handle(context)
+        except BaseException as error:  # noqa: BLE001 - the fence around handlers
+            return slot.panicked(error)
+        decision = slot.returned(result, began)
+        if decision is not Step.CALL:
+            return decision
+
+
+def _set_up(slot: Slot) -> Decision:
+    context = slot.setup_context()
+    try:
+        slot.calls.setup(context)  # type: ignore[misc]  # there is one here
+    except BaseException as error:  # noqa: BLE001 - the fence around handlers
+        return slot.panicked(error)
+    return slot.set_up()
+
+
+def _tear_down(slot: Slot) -> None:
+    if slot.calls.teardown is None:
+        return
+    context = slot.setup_context()
+    try:
+        slot.calls.teardown(context)
+    except BaseException as error:  # noqa: BLE001 - the fence around handlers
+        slot.core.teardown_failed(error)
+
+
+def _sleep(slot: Slot, wait: Wait) -> Decision:
+    machine = slot.core.machine
+    waiter = Waiter(machine)
+    sleeper = slot.lie_down(wait, waiter)
+    if sleeper is not None:
+        waiter.wait(None if wait.until is None else wait.until - machine.monotonic())
+    return slot.woken(sleeper)

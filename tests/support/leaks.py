@@ -1,0 +1,89 @@
+"""A test that leaves something behind fails: threads, asyncio tasks and descriptors."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What was asked to end when the test returned may still be on its way out.
+SECONDS_TO_END = 5.0
+_DESCRIPTORS = next(path for path in map(Path, ("/proc/self/fd", "/dev/fd")) if path.is_dir())
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What the process holds at one moment."""
+
+    threads: frozenset[threading.Thread]
+    tasks: frozenset[asyncio.Task[Any]]
+    descriptors: frozenset[tuple[int, str]]
+
+    @classmethod
+    def now(cls) -> Belongings:
+        """Take stock of this process."""
+        return cls(frozenset(threading.enumerate()), open_tasks(), open_descriptors())
+
+
+def open_tasks() -> frozenset[asyncio.Task[Any]]:
+    """Return the tasks of every event loop that are not done.
+
+    The collector is asked because asyncio itself only lists the tasks of a loop one holds, and
+    a loop that was closed or forgotten is just where tasks are left.
+    """
+    return frozenset(o for o in gc.get_objects() if type(o) is asyncio.Task and not o.done())
+
+
+def open_descriptors() -> frozenset[tuple[int, str]]:
+    """Return the open file descriptors, each with what it leads to."""
+    described = map(_described, list(_DESCRIPTORS.iterdir()))
+    return frozenset(descriptor for descriptor in described if descriptor)
+
+
+def _described(entry: Path) -> tuple[int, str] | None:
+    descriptor = int(entry.name)
+    try:
+        return descriptor, str(entry.readlink())
+    except FileNotFoundError:  # the one that listed the directory
+        return None
+    except OSError:  # no link to read on this platform: the number must do
+        return descriptor, "?"
+
+
+def left_behind(before: Belongings, seconds: float) -> list[str]:
+    """Return a line for each thing that was not there `before`, after waiting for its end."""
+    deadline = monotonic() + seconds
+    for thread in set(threading.enumerate()) - before.threads:
+        thread.join(max(0.0, deadline - monotonic()))
+    found = _new_since(before)
+    if found:
+        gc.collect()  # what only a reference cycle still holds is not left behind
+        found = _new_since(before)
+    return found
+
+
+def _new_since(before: Belongings) -> list[str]:
+    now = Belongings.now()
+    threads = [f"thread {t.name!r}" for t in now.threads - before.threads]
+    tasks = [f"asyncio task {t!r}" for t in now.tasks - before.tasks]
+    opened = [f"descriptor {n} of {what}" for n, what in now.descriptors - before.descriptors]
+    return sorted(threads + tasks + opened)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind() -> Iterator[None]:
+    """Fail the test after which a thread, a task or a descriptor is still there."""
+    before = Belongings.now()
+    yield
+    left = left_behind(before, SECONDS_TO_END)
+    if left:
+        pytest.fail("left behind by this test:\n  " + "\n  ".join(left), pytrace=False)

@@ -1,0 +1,139 @@
+"""Documents as tests: write the files they show, run the commands they show, compare the output.
+
+In a Markdown document a walk reads two kinds of block, in order:
+
+- a ``{code-block}`` with a ``:caption:``: a file, written under that path;
+- a ``console`` block: each ``$ command`` is run and what it prints, to either stream, must be the
+  lines that follow. ``...`` stands for any text in a line and, alone in a line, for any lines.
+  At a line ``^C`` the command gets SIGINT, once everything before it has been printed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECONDS_PER_COMMAND = 100
+INTERRUPT = "^C\n"
+_BLOCK = re.compile(
+    r"^```(?:\{code-block\} \w+\n:caption: (?P<path>\S+)\n\n?(?P<text>.*?)"
+    r"|console\n(?P<console>.*?))^```",
+    re.DOTALL | re.MULTILINE,
+)
+_COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file the document shows."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command the document shows, and what it is said to print."""
+
+    line: str
+    output: str
+
+
+def steps(markdown: str) -> Iterator[File | Command]:
+    """Return the files and commands of a document, in order."""
+    for block in _BLOCK.finditer(markdown):
+        if block["path"]:
+            yield File(block["path"], block["text"])
+        else:
+            for line, output in _COMMAND.findall(block["console"]):
+                yield Command(line, output)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Somebody at a shell prompt, with a virtual environment active.
+
+    Attributes:
+        directory: where they are.
+        programs: the environment's directory of programs, first on their PATH.
+    """
+
+    directory: Path
+    programs: Path
+
+    def take(self, step: File | Command) -> None:
+        """Do what the document says and compare.
+
+        Raises:
+            AssertionError: the command printed something else.
+        """
+        if isinstance(step, File):
+            target = self.directory / step.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(step.text)
+        else:
+            self._compare(step, self.run(step.line, until=_before_interrupt(step.output)))
+
+    def run(self, line: str, until: re.Pattern[str] | None = None) -> str:
+        """Run a command line and return all that it prints; SIGINT when `until` matches that."""
+        with subprocess.Popen(
+            ["bash", "-c", line],
+            cwd=self.directory,
+            env=self._variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a process group, as a shell makes one for each command
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            too_long = threading.Timer(
+                SECONDS_PER_COMMAND, os.killpg, [process.pid, signal.SIGKILL]
+            )
+            too_long.start()
+            printed = ""
+            for printed_line in process.stdout:
+                printed += printed_line
+                if until is not None and until.fullmatch(printed):
+                    os.killpg(process.pid, signal.SIGINT)
+                    until = None
+            too_long.cancel()
+            too_long.join()
+        return printed
+
+    def _compare(self, command: Command, printed: str) -> None:
+        expected = command.output.replace(INTERRUPT, "")
+        assert pattern(expected).fullmatch(printed), (
+            f"$ {command.line}\nshould print\n{expected}\nbut printed\n{printed}"
+        )
+
+    def _variables(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTHON", "SMOOTHOP_", "TOX_", "VIRTUAL_ENV", "COLUMNS"))
+        }
+        return kept | {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}"}
+
+
+def pattern(output: str) -> re.Pattern[str]:
+    """Return what a command must print for the `output` that a document shows."""
+    lines = [
+        r"(?:.*\n)*?" if line == "...\n" else ".*".join(map(re.escape, line.split("...")))
+        for line in output.splitlines(keepends=True)
+    ]
+    return re.compile("".join(lines))
+
+
+def _before_interrupt(output: str) -> re.Pattern[str] | None:
+    before, interrupt, _ = output.partition(INTERRUPT)
+    return pattern(before) if interrupt else None

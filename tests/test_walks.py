@@ -1,0 +1,67 @@
+"""The walks themselves: a document that is not true fails."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from support.walks import Command, File, Walk, steps
+
+DOCUMENT = """
+# A title
+
+```{code-block} python
+:caption: package/module.py
+
+print("one")
+print("two at 12:34")
+```
+
+```python
+not a step
+```
+
+```console
+$ python package/module.py
+one
+two at ...
+$ true
+```
+"""
+
+
+@pytest.fixture
+def walk(tmp_path):
+    return Walk(tmp_path, Path(sys.executable).parent)
+
+
+def test_a_document_is_a_list_of_files_and_commands():
+    assert list(steps(DOCUMENT)) == [
+        File("package/module.py", 'print("one")\nprint("two at 12:34")\n'),
+        Command("python package/module.py", "one\ntwo at ...\n"),
+        Command("true", ""),
+    ]
+
+
+def test_a_document_that_is_true_passes(walk):
+    for step in steps(DOCUMENT):
+        walk.take(step)
+
+
+@pytest.mark.parametrize("output", ["", "one\n", "one\nthree\n", "one\ntwo\nthree\n", "two\n...\n"])
+def test_output_that_differs_is_shown(walk, output):
+    with pytest.raises(AssertionError, match=r"but printed\none\ntwo"):
+        walk.take(Command("printf 'one\\ntwo\\n'", output))
+
+
+@pytest.mark.parametrize("output", ["one\n...\n", "...\n", "...\ntwo\n", "o...e\ntwo\n"])
+def test_dots_stand_for_any_text_or_lines(walk, output):
+    walk.take(Command("printf 'one\\ntwo\\n'", output))
+
+
+def test_a_command_is_interrupted_when_it_has_printed_what_comes_before(walk):
+    code = "import signal; print('ready', flush=True); signal.pause()"
+    command = f'python -c "{code}"'
+
+    walk.take(Command(command, "ready\n^C\n...\nKeyboardInterrupt\n"))
