@@ -18,6 +18,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from types import FrameType
 from typing import Final
@@ -82,7 +83,8 @@ class SignalLadder:
     def begin_stop(self) -> None:
         """Ask for a stop without a signal; the grace time begins."""
         self._start_grace()
-        os.write(self._writer, b"\0")  # the thread must learn of the deadline
+        with suppress(BlockingIOError):  # full of signals: the thread is about to wake anyway
+            os.write(self._writer, b"\0")  # the thread must learn of the deadline
 
     def say(self, text: str) -> threading.Event:
         """Have a message shown; the event says that it was."""
