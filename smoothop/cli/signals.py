@@ -92,6 +92,15 @@ class SignalLadder:
         self._messages.put((text, shown))
         return shown
 
+    def finish(self) -> None:
+        """Let the last message be shown, before the interpreter ends.
+
+        An interpreter that ends while a thread is stuck in a write to stderr aborts, so if that
+        takes too long the process ends here.
+        """
+        if self._writer != -1 and not self.say("").wait(_LAST_WORDS):
+            os._exit(ExitCode.ABANDONED)
+
     def _start_grace(self) -> None:
         if self._last_resort is None:
             self._last_resort = time.monotonic() + self.grace + _LAST_RESORT
@@ -133,10 +142,11 @@ class SignalLadder:
     def _speak(self) -> None:
         while True:
             text, shown = self._messages.get()
-            try:
-                self.announce(text)
-            finally:
-                shown.set()
+            # A stderr that is closed raises: there is nobody left to tell, but more to do.
+            with suppress(Exception):
+                if text:
+                    self.announce(text)
+            shown.set()
 
 
 def _leave_it_to_the_thread(_number: int, _frame: FrameType | None) -> None:

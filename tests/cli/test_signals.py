@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 from support.terminals import DEADLINE
 
@@ -56,6 +57,18 @@ def test_a_stderr_that_nobody_reads_does_not_keep_the_process_from_ending(acme, 
         assert fifo.read_text() == "made"
         child.send(signal.SIGTERM)
         assert child.process.wait(DEADLINE) == 6
+
+
+def test_a_closed_stderr_changes_nothing(acme, tmp_path):
+    fifo = tmp_path / "beacon"
+    os.mkfifo(fifo)
+    python = str(acme.environment.python)
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", python, "-m", "smoothop", "run", "beacon"]
+    variables = {**os.environ, "BEACON": str(fifo)}
+    with subprocess.Popen(command, cwd=tmp_path, env=variables) as process:
+        assert fifo.read_text() == "made"
+        process.terminate()
+        assert process.wait(DEADLINE) == 0
 
 
 def test_a_signal_during_start_up_ends_in_a_clean_stop(odd, tmp_path):
