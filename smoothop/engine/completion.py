@@ -47,7 +47,7 @@ class Completion(Future[None]):
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.done():
             refuse_own_wait(self._cores, self._what)
-            refuse_blocking_loop(self._cores, self._what)
+            refuse_blocking_loop(self._cores)
             waiter = Waiter(self._machine)
             self.add_done_callback(lambda _: waiter.wake())
             waiter.wait(limit)

@@ -188,10 +188,8 @@ class WorkerCore:
     def abandon(self, why: str) -> None:
         """Settle every receipt, that of the message being handled too: nobody waits any longer."""
         self.drop_waiting(why)
-        run = self.run
-        receipt = None if run is None else run.slot.receipt
-        if receipt is not None:
-            receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
+        if self.run is not None:
+            self._drop_current(self.run, why)
 
     # -- what its loop tells
 
@@ -236,6 +234,7 @@ class WorkerCore:
             self.stop_reason = reason
             self.stopped_at = self.machine.time()
             self.handled_before += run.handled
+        self._drop_current(run, "it ended before it finished the message")
         self.log.info("worker stopped", reason=reason)
         raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
         self.publish(self.audience.lifecycle, raw)
@@ -279,6 +278,12 @@ class WorkerCore:
         self.audience.detach(ring)
 
     # -- inside
+
+    def _drop_current(self, run: Run, why: str) -> None:
+        # There is none after a regular end: the slot has settled it.
+        receipt = run.slot.receipt
+        if receipt is not None:
+            receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
     def _accepted(self) -> None:
         raw = (DispatchEvent, self.name, self.machine.time(), True, None)

@@ -92,7 +92,7 @@ def waits_without_limit(core: WorkerCore, what: str) -> Iterator[None]:
         slot.core.waits_for = None
 
 
-def refuse_blocking_loop(cores: Collection[WorkerCore], what: str) -> None:
+def refuse_blocking_loop(cores: Collection[WorkerCore]) -> None:
     """Refuse a blocking wait on the very event loop that must run to end it.
 
     Raises:
@@ -102,8 +102,7 @@ def refuse_blocking_loop(cores: Collection[WorkerCore], what: str) -> None:
     for core in cores:
         if core.loop_thread() == here:
             raise SmoothopError(
-                f"waiting for {what} here would block the event loop worker {core.name} runs on: "
-                "await it instead"
+                f"waiting here would block the event loop that worker {core.name} runs on: await it"
             )
 
 

@@ -54,14 +54,18 @@ class LoopRunner:
     def _create_task(self) -> None:
         self._task = self._loop.create_task(self._run(), name=f"smoothop-{self._slot.core.name}")
         enter_task(self._task, self._slot)
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # A task that is cancelled before its first step never gets to say so itself.
+        if task.cancelled():
+            self._slot.core.finished(self._slot.run, "cancelled")
 
     async def _run(self) -> None:
         slot = self._slot
         reason: StopReason = "panic limit"
         try:
             reason = await self._drive()
-        except asyncio.CancelledError:
-            reason = "cancelled"  # somebody else cancelled the task between two calls
         except BaseException as error:
             if isinstance(error, GeneratorExit):
                 raise  # the loop is gone and the coroutine is being thrown away
@@ -87,15 +91,15 @@ class LoopRunner:
     async def _handle(self) -> Decision:
         slot, monotonic = self._slot, self._slot.core.machine.monotonic
         handle = slot.calls.handle
-        turn = monotonic()
+        turn = began = monotonic()
         while True:
+            if began - turn > FAIR_SHARE:
+                await self._pause(asyncio.sleep(0))
+                turn = monotonic()
             context = slot.next_context()
             if context is None:
                 return slot.nothing_to_call()
             slot.since = began = monotonic()
-            if began - turn > FAIR_SHARE:
-                await asyncio.sleep(0)
-                slot.since = turn = began = monotonic()
             try:
                 result = await self._call(handle(context))
             except BaseException as error:  # noqa: BLE001 - the fence around handlers
@@ -108,7 +112,7 @@ class LoopRunner:
         slot = self._slot
         context = slot.setup_context()
         try:
-            await self._call(slot.calls.setup(context))  # type: ignore[misc]  # there is a setup, or this is not the decision
+            await self._call(slot.calls.setup(context))  # type: ignore[misc]  # there is one here
         except BaseException as error:  # noqa: BLE001 - the fence around handlers
             return self._raised(error)
         return slot.set_up()
@@ -142,20 +146,33 @@ class LoopRunner:
         sleeper = slot.lie_down(wait, waiter)
         if sleeper is not None:
             monotonic = slot.core.machine.monotonic
-            await waiter.wait(None if wait.until is None else wait.until - monotonic())
+            left = None if wait.until is None else wait.until - monotonic()
+            await self._pause(waiter.wait(left))
         return slot.woken(sleeper)
 
+    async def _pause(self, sleep: Awaitable[object]) -> None:
+        try:
+            await sleep
+        except asyncio.CancelledError:
+            self._take_cancellation()
+
     def _raised(self, error: BaseException) -> Decision:
-        slot, task = self._slot, self._task
         if isinstance(error, GeneratorExit) and self._loop.is_closed():
             raise error  # the coroutine is being thrown away: it must not go on
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            # Swallowed here, so it must be taken back, or the next timeout inside would misfire.
-            while task.cancelling():
-                task.uncancel()
-            if not slot.run.stopping:
-                slot.core.ask_stop("cancelled")  # not by us: as when a loop shuts down
-        return slot.panicked(error)
+        if isinstance(error, asyncio.CancelledError):
+            self._take_cancellation()
+        return self._slot.panicked(error)
+
+    def _take_cancellation(self) -> None:
+        """Take a cancellation of the task for a request to stop; one the handler made up is not."""
+        task = self._task
+        if task is None or not task.cancelling():
+            return
+        # Swallowed here, so it must be taken back, or the next timeout inside would misfire.
+        while task.cancelling():
+            task.uncancel()
+        if not self._slot.run.stopping:
+            self._slot.core.ask_stop("cancelled")  # not by us: as when a loop shuts down
 
     def _begin_grace(self) -> None:
         if self._in_call and self._grace_timer is None and self._task is not None:

@@ -160,6 +160,8 @@ class Operator:
         core = WorkerCore(self, name, calls, chosen, self._logger)
         with self._lock:
             self._refuse_closed()
+            if self._closing is not None:
+                raise _closed_error()
             if name in self._cores:
                 raise WorkerExistsError(name)
             for ring in self._rings:
@@ -195,7 +197,9 @@ class Operator:
 
         def forget(_: object) -> None:
             with self._lock:
-                del self._removals[name], self._views[name]
+                # All are gone already when the operator was closed in between.
+                self._removals.pop(name, None)
+                self._views.pop(name, None)
                 self._cores = {key: kept for key, kept in self._cores.items() if key != name}
             core.log.info("handler removed")
             removal.succeed()
@@ -332,7 +336,7 @@ class Operator:
         if self._closed is not None:
             return
         refuse_own_wait(self._cores.values(), "the operator's close")
-        refuse_blocking_loop(self._cores.values(), "the operator's close")
+        refuse_blocking_loop(self._cores.values())
         retired = self._retire_all()
         retired.wait(limit)
         self._conclude(limit)

@@ -159,4 +159,4 @@ class Receipt(Latch):
 
     def _refuse_endless(self, what: str) -> None:
         refuse_own_wait((self._core,), what)
-        refuse_blocking_loop((self._core,), what)
+        refuse_blocking_loop((self._core,))

@@ -72,7 +72,7 @@ def _handle(slot: Slot) -> Decision:
 def _set_up(slot: Slot) -> Decision:
     context = slot.setup_context()
     try:
-        slot.calls.setup(context)  # type: ignore[misc]  # there is a setup, or this is not the decision
+        slot.calls.setup(context)  # type: ignore[misc]  # there is one here
     except BaseException as error:  # noqa: BLE001 - the fence around handlers
         return slot.panicked(error)
     return slot.set_up()

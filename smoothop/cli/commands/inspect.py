@@ -1,0 +1,1 @@
+"""``smoothop inspect``."""
