@@ -60,6 +60,14 @@ def test_dots_stand_for_any_text_or_lines(walk, output):
     walk.take(Command("printf 'one\\ntwo\\n'", output))
 
 
+def test_a_time_of_day_stands_for_any_time(walk):
+    walk.take(Command("date +%H:%M:%S", "12:34:56\n"))
+
+
+def test_a_command_runs_on_a_terminal(walk):
+    walk.take(Command("test -t 0 && test -t 1 && test -t 2 && echo yes", "yes\n"))
+
+
 def test_a_command_is_interrupted_when_it_has_printed_what_comes_before(walk):
     code = "import signal; print('ready', flush=True); signal.pause()"
     command = f'python -c "{code}"'

@@ -25,7 +25,8 @@ def escape(text: str) -> str:
 
 def say(*lines: str) -> None:
     """Print messages to stderr."""
-    print(*map(escape, lines), sep="\n", file=sys.stderr)  # noqa: T201 - this is what print is for
+    for line in lines:
+        print(escape(line), file=sys.stderr)  # noqa: T201 - this is what print is for
 
 
 def show(*lines: str) -> None:

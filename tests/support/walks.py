@@ -3,9 +3,10 @@
 In a Markdown document a walk reads two kinds of block, in order:
 
 - a ``{code-block}`` with a ``:caption:``: a file, written under that path;
-- a ``console`` block: each ``$ command`` is run and what it prints, to either stream, must be the
-  lines that follow. ``...`` stands for any text in a line and, alone in a line, for any lines.
-  At a line ``^C`` the command gets SIGINT, once everything before it has been printed.
+- a ``console`` block: each ``$ command`` is run on a terminal, and what it prints must be the
+  lines that follow. ``...`` stands for any text in a line and, alone in a line, for any lines; a
+  time of day stands for any time. At a line ``^C`` the command gets SIGINT, once everything
+  before it has been printed.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import re
 import signal
 import subprocess
 import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECONDS_PER_COMMAND = 100
 INTERRUPT = "^C\n"
+_TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d")
 _BLOCK = re.compile(
     r"^```(?:\{code-block\} \w+\n:caption: (?P<path>\S+)\n\n?(?P<text>.*?)"
     r"|console\n(?P<console>.*?))^```",
@@ -85,30 +88,20 @@ class Walk:
 
     def run(self, line: str, until: re.Pattern[str] | None = None) -> str:
         """Run a command line and return all that it prints; SIGINT when `until` matches that."""
-        with subprocess.Popen(
-            ["bash", "-c", line],
-            cwd=self.directory,
-            env=self._variables(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a process group, as a shell makes one for each command
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            too_long = threading.Timer(
-                SECONDS_PER_COMMAND, os.killpg, [process.pid, signal.SIGKILL]
+        screen, terminal = os.openpty()
+        with open(screen, newline="", errors="replace") as printing:  # noqa: PTH123 - no path
+            process = subprocess.Popen(
+                ["bash", "-c", line],
+                cwd=self.directory,
+                env=self._variables(),
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+                start_new_session=True,  # a process group, as a shell makes one for each command
             )
-            too_long.start()
-            printed = ""
-            for printed_line in process.stdout:
-                printed += printed_line
-                if until is not None and until.fullmatch(printed):
-                    os.killpg(process.pid, signal.SIGINT)
-                    until = None
-            too_long.cancel()
-            too_long.join()
-        return printed
+            os.close(terminal)
+            with killed_after(SECONDS_PER_COMMAND, process), process:
+                return _read(printing, until, lambda: os.killpg(process.pid, signal.SIGINT))
 
     def _compare(self, command: Command, printed: str) -> None:
         expected = command.output.replace(INTERRUPT, "")
@@ -122,16 +115,43 @@ class Walk:
             for name, value in os.environ.items()
             if not name.startswith(("PYTHON", "SMOOTHOP_", "TOX_", "VIRTUAL_ENV", "COLUMNS"))
         }
-        return kept | {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}"}
+        path = f"{self.programs}{os.pathsep}{os.environ['PATH']}"
+        return kept | {"PATH": path, "COLUMNS": "80", "TERM": "dumb", "PYTHON_COLORS": "0"}
+
+
+@contextmanager
+def killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill the process and its children if it takes that long."""
+    timer = threading.Timer(seconds, os.killpg, [process.pid, signal.SIGKILL])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _read(printing: TextIO, until: re.Pattern[str] | None, interrupt: Callable[[], None]) -> str:
+    printed = ""
+    with suppress(OSError):  # how a terminal says that nobody is left who could print
+        for line in printing:
+            printed += line.replace("\r\n", "\n")
+            if until is not None and until.fullmatch(printed):
+                interrupt()
+                until = None
+    return printed
 
 
 def pattern(output: str) -> re.Pattern[str]:
     """Return what a command must print for the `output` that a document shows."""
-    lines = [
-        r"(?:.*\n)*?" if line == "...\n" else ".*".join(map(re.escape, line.split("...")))
-        for line in output.splitlines(keepends=True)
-    ]
-    return re.compile("".join(lines))
+    return re.compile("".join(map(_line_pattern, output.splitlines(keepends=True))))
+
+
+def _line_pattern(line: str) -> str:
+    if line == "...\n":
+        return r"(?:.*\n)*?"
+    text = ".*".join(map(re.escape, line.split("...")))
+    return _TIME_OF_DAY.sub(lambda _: _TIME_OF_DAY.pattern, text)
 
 
 def _before_interrupt(output: str) -> re.Pattern[str] | None:
