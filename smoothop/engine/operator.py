@@ -25,7 +25,7 @@ from smoothop.engine.timers import Timers
 from smoothop.engine.worker import Worker
 from smoothop.errors import (
     OperatorClosedError,
-    PluginLoadError,
+    PluginError,
     WorkerExistsError,
     WorkerNotFoundError,
 )
@@ -46,6 +46,10 @@ class HandlerSource(Protocol):
     @property
     def handlers(self) -> Iterable[Any]:
         """What was discovered: each with a `name` and a `state`."""
+        ...
+
+    def load_plugins(self) -> None:
+        """Let hook plugins add their handlers."""
         ...
 
     def create(self, reference: str, settings: Mapping[str, Any] | None = None) -> object:
@@ -113,21 +117,23 @@ class Operator:
 
         Args:
             registry: a `Registry`.
-            names: the handlers to take; ``None``: all that are neither disabled, in conflict nor
-                broken (those are reported in the log and left out).
+            names: the handlers to take; ``None``: all that are neither disabled nor in conflict;
+                one that then turns out not to load, or not to run without settings, is reported
+                in the log and left out.
             settings: handler's name -> its settings.
 
         Raises:
             PluginLoadError: a handler asked for by name cannot be loaded.
-            ConfigError: its settings are wrong.
+            ConfigError: there is no such handler, or its settings are wrong.
         """
         operator = cls()
         given = settings or {}
+        registry.load_plugins()  # they may add handlers
         discovered = (info.name for info in registry.handlers if info.state in _RUNNABLE)
         for name in discovered if names is None else names:
             try:
                 handler = registry.create(name, given.get(name))
-            except PluginLoadError as error:
+            except PluginError as error:
                 if names is not None:
                     raise
                 operator._logger.error("handler left out: %s", error)

@@ -1,6 +1,6 @@
 """Find what installed distributions publish, from their metadata alone: nothing is imported.
 
-Only the ``entry_points.txt`` of each distribution is read (0.05 ms each). Name and version come
+Only the ``entry_points.txt`` of each distribution is read (0.02 ms each). Name and version come
 from the head of ``METADATA``, read as text and only for distributions that publish something
 here: parsing it as the mail message it is would cost more than all the rest.
 """

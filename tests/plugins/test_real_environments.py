@@ -396,3 +396,22 @@ def test_a_handler_whose_files_were_deleted_is_named(tmp_path):
     found = other.run_json(LOAD, "plain")["found"]
     assert found["plain"][2] == "ModuleNotFoundError"
     assert "No module named 'acme_good'" in found["plain"][1]
+
+
+def test_a_failed_import_is_not_tried_again_and_fails_the_same_way(environment):
+    code = """
+import json, sys
+from smoothop import PluginLoadError, Registry
+registry = Registry.discover()
+caught = []
+for call in (registry.load, registry.create, registry.settings_type):
+    sys.modules.pop("acme_import", None)
+    try:
+        call("import")
+    except PluginLoadError as error:
+        caught.append([str(error), type(error.__cause__).__name__, id(error)])
+print(json.dumps(caught))
+"""
+    first, second, third = environment.run_json(code)
+    assert first == second == third
+    assert first[1] == "ModuleNotFoundError"
