@@ -1,4 +1,4 @@
-"""What the configuration and a handler come to, as plain data, for people and programs.
+"""What the configuration comes to: every value of every worker, with its origin.
 
 Secrets stay secret: a setting whose type is pydantic's ``SecretStr`` is shown as asterisks, by
 pydantic itself.
@@ -6,10 +6,8 @@ pydantic itself.
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from smoothop.assembly.assemble import check, merged_config
 from smoothop.assembly.plan import Plan, PlannedWorker
@@ -28,6 +26,15 @@ Tree = dict[str, Any]
 """Nested tables whose leaves are `Value`s."""
 
 
+def plain(tree: Any, *, with_origins: bool = False) -> Any:
+    """Return a tree as plain data; each leaf as its value, or as value and origin."""
+    if isinstance(tree, Value):
+        return {"value": tree.value, "origin": tree.origin} if with_origins else tree.value
+    if isinstance(tree, list):
+        return [plain(one, with_origins=with_origins) for one in tree]
+    return {key: plain(value, with_origins=with_origins) for key, value in tree.items()}
+
+
 def describe_config(
     resolved: Resolved, plan: Plan, registry: Registry
 ) -> tuple[Tree, list[Problem]]:
@@ -40,7 +47,7 @@ def describe_config(
     for worker in plan.workers:
         found = check(worker, registry)
         if not found:
-            described = _described(worker, registry)
+            described = describe_worker(worker, registry)
             if isinstance(described, Problem):
                 found = [described]
             else:
@@ -69,38 +76,8 @@ def shown_settings(settings_type: type, values: Mapping[str, Any] | None) -> Tre
     return shown if isinstance(shown, dict) else {}
 
 
-def describe_fields(settings_type: type) -> list[dict[str, Any]]:
-    """Return name, type, default, whether it is required, and description of each setting."""
-    if dataclasses.is_dataclass(settings_type):
-        return [
-            _dataclass_field(field, settings_type)
-            for field in dataclasses.fields(settings_type)
-            if field.init
-        ]
-    return [
-        _field(
-            info.alias or name,
-            info.annotation,
-            None if info.is_required() else info.get_default(call_default_factory=True),
-            info.is_required(),
-            info.description,
-        )
-        for name, info in settings_type.model_fields.items()  # type: ignore[attr-defined]  # a model
-    ]
-
-
-def first_line(target: Any) -> str | None:
-    """Return the first line of a handler's own docstring."""
-    text = inspect.getdoc(target) if inspect.isroutine(target) else vars(_owner(target))["__doc__"]
-    lines = (text or "").strip().splitlines()
-    return lines[0].strip() if lines else None
-
-
-def _owner(target: Any) -> type:
-    return target if isinstance(target, type) else type(target)
-
-
-def _described(worker: PlannedWorker, registry: Registry) -> Tree | Problem:
+def describe_worker(worker: PlannedWorker, registry: Registry) -> Tree | Problem:
+    """Return handler, config and settings of a worker whose `check` found nothing wrong."""
     reference, given = worker.table.handler.value, worker.table.config
     own = own_config(registry.load(reference))
     try:
@@ -125,55 +102,3 @@ def _origin(own: Config | None, name: str) -> str:
     if own is not None and getattr(own, name) != getattr(Config(), name):
         return HANDLER
     return DEFAULT
-
-
-def _dataclass_field(field: dataclasses.Field[Any], cls: type) -> dict[str, Any]:
-    missing = dataclasses.MISSING
-    factory = field.default_factory
-    default = field.default if factory is missing else factory()
-    annotation = _hints(cls).get(field.name, field.type)
-    return _field(
-        field.name,
-        field.type if isinstance(field.type, str) else annotation,
-        None if default is missing else default,
-        default is missing,
-        _description(annotation) or field.metadata.get("description"),
-    )
-
-
-def _hints(cls: type) -> dict[str, Any]:
-    try:
-        return get_type_hints(cls, include_extras=True)
-    except Exception:  # noqa: BLE001 - a name that only type checkers know: show what is written
-        return {}
-
-
-def _description(annotation: Any) -> str | None:
-    """Return the description in ``Annotated[..., Field(description=...)]`` or ``Doc(...)``."""
-    for extra in getattr(annotation, "__metadata__", ()):
-        text = getattr(extra, "description", None) or getattr(extra, "documentation", None)
-        if isinstance(text, str):
-            return text
-    return None
-
-
-def _field(
-    name: str, annotation: Any, default: Any, required: bool, description: str | None
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": annotation if isinstance(annotation, str) else _type_text(annotation),
-        "required": required,
-        "default": _plain(default),
-        "description": description,
-    }
-
-
-def _type_text(annotation: Any) -> str:
-    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "")
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -77,9 +77,7 @@ class Resolved:
     @property
     def disabled_in_file(self) -> tuple[str, ...]:
         """What the file switches off, for `Registry.discover`, which reads the variable itself."""
-        return tuple(
-            name.value for name in self.disable if name.origin != schema.DISABLE_VARIABLE
-        )
+        return tuple(name.value for name in self.disable if name.origin != schema.DISABLE_VARIABLE)
 
 
 def load(
@@ -105,9 +103,7 @@ def load(
     return resolve(file, environ, flags or {})
 
 
-def resolve(
-    file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, object]
-) -> Resolved:
+def resolve(file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, object]) -> Resolved:
     """Resolve the configuration from what each source says; a pure function."""
     problems: list[Problem] = []
     tables = _checked_table(file.tables, schema.TABLES, file, (), problems)

@@ -19,9 +19,7 @@ def toml_lines(tree: Mapping[str, Any], *, show_origin: bool) -> list[str]:
     return lines[1:] if lines and not lines[0] else lines
 
 
-def _table(
-    table: Mapping[str, Any], path: tuple[str, ...], *, show_origin: bool
-) -> Iterator[str]:
+def _table(table: Mapping[str, Any], path: tuple[str, ...], *, show_origin: bool) -> Iterator[str]:
     leaves = {key: leaf for key, leaf in table.items() if not isinstance(leaf, dict)}
     if path and leaves:
         yield ""

@@ -24,8 +24,8 @@ _KEYS = ("name", "target", "distribution", "version", "state", "error")
 
 def command(
     context: typer.Context,
-    as_json: AsJson = False,  # noqa: FBT002 - typer makes a flag of it
-    check: Annotated[bool, typer.Option("--check", help="Import each handler.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,
+    check: Annotated[bool, typer.Option("--check", help="Import each handler.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Show the handlers that installed packages bring; imports none of them without --check."""

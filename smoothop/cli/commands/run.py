@@ -41,7 +41,7 @@ def command(  # noqa: PLR0917 - typer makes options of them
     run_all: Annotated[
         bool,
         typer.Option("--all", help="All workers of the file; without any, all handlers."),
-    ] = False,  # noqa: FBT002 - typer makes a flag of it
+    ] = False,
     config: ConfigOption = None,
     name: Annotated[
         str | None, typer.Option("--name", help="The name of this operator; default: default.")
@@ -86,7 +86,7 @@ def _assembled(
     ladder: SignalLadder,
 ) -> Assembly:
     if bool(names) is run_all:
-        raise typer.BadParameter(_say_what_to_run(names, resolved, registry))
+        raise ProblemsError([Problem("run", _what_to_run(names, resolved, registry))])
     registry.load_plugins()
     plan = plan_all(resolved, registry) if run_all else plan_named(names, resolved, registry)
     plan.problems[:0] = resolved.problems
@@ -105,7 +105,7 @@ def _assembled(
     return assembly
 
 
-def _say_what_to_run(names: list[str], resolved: Resolved, registry: Registry) -> str:
+def _what_to_run(names: list[str], resolved: Resolved, registry: Registry) -> str:
     if names:
         return "give names or --all, not both"
     known = runnable_names(resolved, registry)

@@ -10,7 +10,7 @@ from smoothop.cli.terminal import show, show_json
 from smoothop.cli.versions import own_version
 
 
-def command(as_json: AsJson = False) -> None:  # noqa: FBT002 - typer makes a flag of it
+def command(as_json: AsJson = False) -> None:
     """Print the version of smoothop, and of the Python it runs on."""
     facts = {
         "version": own_version(),
