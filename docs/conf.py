@@ -1,6 +1,11 @@
 """Sphinx: the documentation in docs/, with the reference taken from the docstrings."""
 
+import subprocess
+import sys
 from importlib.metadata import version as version_of
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
 
 project = "smoothop"
 author = copyright = "the smoothop authors"
@@ -52,5 +57,18 @@ def without_making(_app, what, name, *_rest):
     return None
 
 
+class Help(SphinxDirective):
+    """``{smoothop-help} run`` shows what ``smoothop run --help`` prints."""
+
+    optional_arguments = 1
+
+    def run(self):
+        command = [sys.executable, "-m", "smoothop", "--no-plugins", *self.arguments, "--help"]
+        variables = {"COLUMNS": "80", "NO_COLOR": "1"}
+        text = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
+        return [nodes.literal_block(text.stdout, text.stdout, language="text")]
+
+
 def setup(app):
+    app.add_directive("smoothop-help", Help)
     app.connect("autodoc-process-signature", without_making)

@@ -11,6 +11,9 @@ import pytest
 
 import smoothop
 from smoothop import errors, hookspecs
+from smoothop.assembly import schema
+from smoothop.cli.application import COMMANDS
+from smoothop.cli.exit_codes import ExitCode
 from smoothop.config import CONFIG_FIELDS
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +64,28 @@ def test_each_hook_is_described():
     assert hooks
     for name in hooks:
         assert getattr(hookspecs, name).__doc__
+
+
+def test_each_command_shows_its_help():
+    shown = re.findall(r"^```\{smoothop-help\}(?: (\w+))?$", REFERENCE, re.MULTILINE)
+
+    assert shown == ["", *COMMANDS]
+
+
+def test_each_exit_code_is_explained():
+    page = (DOCS / "guides" / "running.md").read_text()
+
+    for code in ExitCode:
+        assert re.search(rf"^\| {code.value} \| \w", page, re.MULTILINE)
+
+
+def test_each_key_of_the_configuration_file_is_explained():
+    page = (DOCS / "reference" / "configuration-file.md").read_text()
+
+    for key in (*schema.OPERATOR, *schema.PLUGINS, *(schema.WORKER.keys() - CONFIG_FIELDS)):
+        assert re.search(rf"^ *\| `{key}` \|", page, re.MULTILINE)
+    for variable in schema.KNOWN_VARIABLES:
+        assert variable in REFERENCE
 
 
 def test_each_dependency_has_its_reason():
