@@ -14,6 +14,7 @@ from smoothop.assembly.plan import Plan, PlannedWorker
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.assembly.resolve import Value
 from smoothop.config import Config
+from smoothop.engine.core import refuse_unbuilt
 from smoothop.engine.operator import Operator
 from smoothop.errors import ConfigError, InvalidHandlerError, PluginLoadError
 from smoothop.handlers import handler_calls
@@ -76,15 +77,27 @@ def assemble(
 
 
 def check(worker: PlannedWorker, registry: Registry) -> list[Problem]:
-    """Import the handler of a worker and return what is wrong with it or its settings."""
+    """Import the handler of a worker; return what is wrong with it, its settings or its config."""
     where, reference = worker.table.where, worker.table.handler.value
     try:
-        problems = registry.check_settings(reference, worker.table.settings)
+        found = registry.check_settings(reference, worker.table.settings)
+        own = own_config(registry.load(reference))
     except PluginLoadError as error:
         return [Problem(where, str(error), is_load_failure=True)]
     except ConfigError as error:
         return [Problem(where, str(error))]
-    return [Problem(f"{where} settings", problem) for problem in problems]
+    problems = [Problem(f"{where} settings", problem) for problem in found]
+    try:
+        refuse_unbuilt(merged_config(own, worker.table.config))
+    except (ConfigError, ValueError) as error:
+        problems.append(Problem(where, str(error)))
+    return problems
+
+
+def own_config(target: Any) -> Config | None:
+    """Return the config that a handler brings, as far as it can be told without creating it."""
+    config = getattr(target, "config", None)
+    return config if isinstance(config, Config) else None
 
 
 def merged_config(own: Config | None, fields: Mapping[str, Value]) -> Config:
@@ -99,7 +112,7 @@ def merged_config(own: Config | None, fields: Mapping[str, Value]) -> Config:
 def _add(assembly: Assembly, worker: PlannedWorker, registry: Registry) -> None:
     try:
         handler = registry.create(worker.table.handler.value, worker.table.settings)
-        config = merged_config(_own_config(handler), worker.table.config)
+        config = merged_config(handler_calls(handler).config, worker.table.config)
         assembly.operator.add_handler(worker.table.name, handler, config)
     except (PluginLoadError, InvalidHandlerError) as error:
         _sort_in(assembly, worker, [Problem(worker.table.where, str(error), is_load_failure=True)])
@@ -107,10 +120,6 @@ def _add(assembly: Assembly, worker: PlannedWorker, registry: Registry) -> None:
         _sort_in(assembly, worker, [Problem(worker.table.where, str(error))])
     else:
         assembly.workers.append(worker)
-
-
-def _own_config(handler: Any) -> Config | None:
-    return handler_calls(handler).config
 
 
 def _sort_in(assembly: Assembly, worker: PlannedWorker, problems: Iterable[Problem]) -> None:

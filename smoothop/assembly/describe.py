@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from smoothop.assembly.assemble import check, merged_config
+from smoothop.assembly.assemble import check, merged_config, own_config
 from smoothop.assembly.plan import Plan, PlannedWorker
 from smoothop.assembly.problems import Problem
 from smoothop.assembly.resolve import DEFAULT, Resolved, Value
@@ -47,21 +47,11 @@ def describe_config(
     for worker in plan.workers:
         found = check(worker, registry)
         if not found:
-            described = describe_worker(worker, registry)
-            if isinstance(described, Problem):
-                found = [described]
-            else:
-                workers[worker.table.name] = described
+            workers[worker.table.name] = describe_worker(worker, registry)
         problems += found if worker.is_requested else ()
     disable = {"disable": list(resolved.disable)}
     tree: Tree = {"operator": dict(resolved.operator), "plugins": disable, "workers": workers}
     return tree, problems
-
-
-def own_config(target: Any) -> Config | None:
-    """Return the config that a handler brings, as far as it can be told without creating it."""
-    config = getattr(target, "config", None)
-    return config if isinstance(config, Config) else None
 
 
 def shown_settings(settings_type: type, values: Mapping[str, Any] | None) -> Tree:
@@ -76,14 +66,11 @@ def shown_settings(settings_type: type, values: Mapping[str, Any] | None) -> Tre
     return shown if isinstance(shown, dict) else {}
 
 
-def describe_worker(worker: PlannedWorker, registry: Registry) -> Tree | Problem:
+def describe_worker(worker: PlannedWorker, registry: Registry) -> Tree:
     """Return handler, config and settings of a worker whose `check` found nothing wrong."""
     reference, given = worker.table.handler.value, worker.table.config
     own = own_config(registry.load(reference))
-    try:
-        config = merged_config(own, given)
-    except ValueError as error:
-        return Problem(worker.table.where, str(error))
+    config = merged_config(own, given)
     described: Tree = {"handler": worker.table.handler}
     for name in CONFIG_FIELDS:
         described[name] = given.get(name) or Value(getattr(config, name), _origin(own, name))

@@ -6,8 +6,8 @@ import dataclasses
 import inspect
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from smoothop.assembly.assemble import check
-from smoothop.assembly.describe import Tree, describe_worker, own_config
+from smoothop.assembly.assemble import check, own_config
+from smoothop.assembly.describe import Tree, describe_worker
 from smoothop.assembly.plan import PlannedWorker, plan_all
 from smoothop.assembly.problems import Problem
 from smoothop.assembly.resolve import Resolved
@@ -79,20 +79,11 @@ def _workers(reference: str, resolved: Resolved, registry: Registry) -> tuple[Tr
     wanted = registry.find(reference).reference
     for worker in plan_all(resolved, registry).workers:
         if worker.info.reference == wanted:
-            found = _described_or_problems(worker, registry)
-            if isinstance(found, list):
-                problems += found
-            else:
-                described[worker.table.name] = found
+            found = check(worker, registry)
+            problems += found
+            if not found:
+                described[worker.table.name] = describe_worker(worker, registry)
     return described, problems
-
-
-def _described_or_problems(worker: PlannedWorker, registry: Registry) -> Tree | list[Problem]:
-    problems = check(worker, registry)
-    if problems:
-        return problems
-    described = describe_worker(worker, registry)
-    return [described] if isinstance(described, Problem) else described
 
 
 def first_line(target: Any) -> str | None:

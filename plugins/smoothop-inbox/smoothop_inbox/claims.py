@@ -12,8 +12,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -145,5 +143,5 @@ def abandoned(claims: Path) -> Iterator[ClaimFolder]:
 
 
 def _new_name() -> str:
-    host = re.sub(r"[^A-Za-z0-9.-]", "_", socket.gethostname())[:64]
-    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+    host = re.sub(r"[^A-Za-z0-9.-]", "_", os.uname().nodename)[:64]
+    return f"{host}-{os.getpid()}-{os.urandom(4).hex()}"

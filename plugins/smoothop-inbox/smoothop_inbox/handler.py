@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from smoothop import Context, HandleResult, done, fail, none
@@ -173,7 +172,7 @@ class Inbox:
         forget(source)
 
     def _note(self, name: str, verdict: Refused) -> str:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         detail = f"\n{verdict.detail}" if verdict.detail else ""
         target = self._settings.target
         return (

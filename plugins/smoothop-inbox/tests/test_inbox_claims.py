@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,21 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_counts_for_nothing(tmp_path
     (folder.path / "lock").touch()
     assert not folder.is_there()
     folder.unlock()
+
+
+def test_a_folder_that_is_removed_while_it_is_being_locked_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = ClaimFolder.create(tmp_path)
+    flock = fcntl.flock
+
+    def lock_once_the_owner_has_left(lock: int, operation: int) -> None:
+        monkeypatch.undo()
+        owner.release()
+        flock(lock, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_once_the_owner_has_left)
+    assert list(abandoned(tmp_path)) == []
 
 
 def test_what_is_no_claim_folder_is_left_alone(tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ class Target:
             return fail("line 3: bad")
         if text == "panic":
             raise RuntimeError("boom")
-        if text == "slow":
+        if text.startswith("slow"):
             self.go_on.wait(DEADLINE)
-        return done()
+        return fail("interrupted") if text == "slow, then bad" else done()
 
 
 class Desk:
@@ -230,15 +230,35 @@ def test_a_file_whose_message_still_waits_at_a_stop_is_taken_up_at_the_next_star
     assert desk.claimed() == []
 
 
-def test_a_stop_waits_for_a_file_that_is_being_handled(desk: Desk) -> None:
+def test_a_stop_waits_for_a_file_that_is_being_handled(tmp_path: Path) -> None:
+    stopping = threading.Event()
+
+    def clock() -> float:
+        if stopping.is_set():  # read once the inbox has noticed the stop and waits on
+            busy.target.go_on.set()
+        return 0.0
+
+    busy = Desk(tmp_path / "in", clock=clock)
+    busy.start().look()
+    busy.drop("a.csv", "slow")
+    busy.operator.dispatch("inbox", "look")
+    busy.target.got.get(timeout=DEADLINE)
+    stopping.set()
+    assert busy.operator.stop("inbox").wait(DEADLINE)
+    assert busy.files("done") == {"a.csv"}
+    busy.operator.close()
+
+
+def test_what_fails_while_the_inbox_stops_is_tried_again(desk: Desk) -> None:
     desk.start().look()
-    desk.drop("a.csv", "slow")
+    desk.drop("a.csv", "slow, then bad")
     desk.operator.dispatch("inbox", "look")
     desk.target.got.get(timeout=DEADLINE)
     stopped = desk.operator.stop("inbox")
     desk.target.go_on.set()
     assert stopped.wait(DEADLINE)
-    assert desk.files("done") == {"a.csv"}
+    assert desk.claimed() == ["a.csv"]
+    assert desk.files("failed") == set()
 
 
 def test_a_stop_waits_no_longer_than_its_patience(tmp_path: Path) -> None:

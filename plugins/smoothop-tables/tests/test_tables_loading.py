@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from smoothop_tables.errors import LoadError
+from smoothop_tables.formats import rows_of
+from smoothop_tables.loads import Loader, Source
+from smoothop_tables.text import TextFile
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -146,6 +150,17 @@ def test_a_database_that_stays_locked_fails_and_loads_nothing(
         assert "database is locked by another program" in bench.reason("t.csv", "a\n2\n")
         other.execute("ROLLBACK")
     assert bench.load("t.csv", "a\n2\n")["rows"] == 1
+
+
+def test_a_file_that_is_written_to_while_it_is_loaded_fails(bench: Bench) -> None:
+    path = Path(bench.file("t.csv", "a\n1\n")["path"])
+    with TextFile(path) as file:
+        rows = rows_of(file, "t.csv")
+        source = Source("t.csv", file.digest(), rows, file.check_unchanged)
+        path.write_text("a\n1\n2\n")
+        with pytest.raises(LoadError, match="changed while it was read"):
+            Loader(bench.database).load(source, "t")
+    assert bench.tables() == []
 
 
 LOAD_ALL = """
