@@ -6,7 +6,8 @@ In a Markdown document a walk reads two kinds of block, in order:
 - a ``console`` block: each ``$ command`` is run on a terminal, and what it prints must be the
   lines that follow. ``...`` stands for any text in a line and, alone in a line, for any lines; a
   time of day stands for any time. At a line ``^C`` the command gets SIGINT, once everything
-  before it has been printed.
+  before it has been printed; the lines after it may come in any order, since several threads
+  are telling then that they stop.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS_PER_COMMAND = 100
 INTERRUPT = "^C\n"
+ANYTHING = "...\n"
 _TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d")
 _BLOCK = re.compile(
     r"^```(?:\{code-block\} \w+\n:caption: (?P<path>\S+)\n\n?(?P<text>.*?)"
@@ -104,10 +106,13 @@ class Walk:
                 return _read(printing, until, lambda: os.killpg(process.pid, signal.SIGINT))
 
     def _compare(self, command: Command, printed: str) -> None:
-        expected = command.output.replace(INTERRUPT, "")
-        assert pattern(expected).fullmatch(printed), (
-            f"$ {command.line}\nshould print\n{expected}\nbut printed\n{printed}"
+        before, interrupt, after = command.output.partition(INTERRUPT)
+        matches = (
+            _match_interrupted(before, after, printed)
+            if interrupt
+            else pattern(before).fullmatch(printed)
         )
+        assert matches, f"$ {command.line}\nshould print\n{command.output}\nbut printed\n{printed}"
 
     def _variables(self) -> dict[str, str]:
         kept = {
@@ -148,10 +153,26 @@ def pattern(output: str) -> re.Pattern[str]:
 
 
 def _line_pattern(line: str) -> str:
-    if line == "...\n":
+    if line == ANYTHING:
         return r"(?:.*\n)*?"
     text = ".*".join(map(re.escape, line.split("...")))
     return _TIME_OF_DAY.sub(lambda _: _TIME_OF_DAY.pattern, text)
+
+
+def _match_interrupted(before: str, after: str, printed: str) -> bool:
+    """Tell whether `printed` is `before`, and then the lines of `after` in any order."""
+    first = pattern(before).match(printed)
+    if first is None:
+        return False
+    rest = printed[first.end() :].splitlines(keepends=True)
+    expected = after.splitlines(keepends=True)
+    for line in expected:
+        found = next((other for other in rest if re.fullmatch(_line_pattern(line), other)), None)
+        if found is not None:
+            rest.remove(found)
+        elif line != ANYTHING:
+            return False
+    return not rest or ANYTHING in expected
 
 
 def _before_interrupt(output: str) -> re.Pattern[str] | None:
