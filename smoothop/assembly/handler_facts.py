@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from smoothop.assembly.assemble import check, own_config
 from smoothop.assembly.describe import Tree, describe_worker
-from smoothop.assembly.plan import PlannedWorker, plan_all
+from smoothop.assembly.plan import plan_all
 from smoothop.assembly.problems import Problem
 from smoothop.assembly.resolve import Resolved
 from smoothop.config import Config

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,49 +26,44 @@ _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 _NAME_COLOUR, _PLAIN = "\x1b[36m", "\x1b[0m"
 
 
-class Announcer:
-    """Shows messages of the command itself through the same handler as the log records."""
+class Lines:
+    """Shows log records on stderr, and what the command itself has to say among them.
 
-    def __init__(self, handler: logging.Handler) -> None:
-        self._handler = handler
-
-    def __call__(self, text: str, level: int = logging.INFO) -> None:
-        """Show a message, whatever the log level is."""
-        self._handler.handle(logging.LogRecord(ANNOUNCER, level, "", 0, text, None, None))
-
-
-def set_up_logging(log_format: str, level: str, names: list[str]) -> Announcer:
-    """Send the records of all loggers to stderr.
+    Until `begin` only warnings and worse are shown: what plugins and engine have to say while
+    everything is put together is told by the header.
 
     Args:
         log_format: ``"text"`` or ``"json"``.
-        level: the lowest level that is shown.
-        names: the workers' names, so that the lines are aligned.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    if log_format == "json":
-        handler.setFormatter(JsonFormatter())
-    else:
-        width = max(map(len, ("smoothop", *names)))
-        handler.setFormatter(TextFormatter(width, colour=wants_colour(sys.stderr)))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(level.upper())
-    return Announcer(handler)
+
+    def __init__(self, log_format: str) -> None:
+        self._handler = logging.StreamHandler(sys.stderr)
+        self._text = TextFormatter(colour=wants_colour(sys.stderr))
+        self._handler.setFormatter(JsonFormatter() if log_format == "json" else self._text)
+        logging.getLogger().addHandler(self._handler)
+
+    def begin(self, level: str, names: Iterable[str]) -> None:
+        """Show all records from `level` on; `names` are the workers', so that lines align."""
+        self._text.width = max(map(len, ("smoothop", *names)))
+        logging.getLogger().setLevel(level.upper())
+
+    def announce(self, text: str, level: int = logging.INFO) -> None:
+        """Show a message of the command itself, whatever the log level is."""
+        self._handler.handle(logging.LogRecord(ANNOUNCER, level, "", 0, text, None, None))
 
 
 class TextFormatter(logging.Formatter):
     """``12:30:01 worker | WARNING message (details)``, each line of a traceback prefixed, too."""
 
-    def __init__(self, width: int, *, colour: bool) -> None:
+    def __init__(self, width: int = len("smoothop"), *, colour: bool) -> None:
         super().__init__()
-        self._width = width
+        self.width = width
         self._colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record."""
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
-        who = escape(getattr(record, "worker", None) or _short(record.name)).ljust(self._width)
+        who = escape(getattr(record, "worker", None) or _short(record.name)).ljust(self.width)
         prefix = f"{stamp} {self._painted(who, _NAME_COLOUR)} | "
         level = ""
         if record.levelno >= logging.WARNING:

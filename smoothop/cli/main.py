@@ -21,7 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The rest takes 100 ms to import, in which signals must be noticed already.
     from smoothop.cli.application import run_command  # noqa: PLC0415
 
-    return run_command(given, ladder)
+    try:
+        return run_command(given, ladder)
+    finally:
+        ladder.finish()
 
 
 def command_of(arguments: Sequence[str]) -> str | None:

@@ -7,17 +7,25 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
 
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.errors import SmoothopError, StopTimeoutError
 from smoothop.events import LifecycleEvent, MetricEvent
 
 if TYPE_CHECKING:
-    from smoothop.cli.logs import Announcer
     from smoothop.cli.signals import SignalLadder
     from smoothop.engine.operator import Operator
     from smoothop.engine.streams import MetricStream
+
+
+class Announce(Protocol):
+    """Shows a message; `level` is a level of `logging`."""
+
+    def __call__(self, text: str, level: int = logging.INFO) -> None:
+        """Show it."""
+        ...
 
 
 class Service:
@@ -29,7 +37,7 @@ class Service:
         announce: shows messages.
     """
 
-    def __init__(self, operator: Operator, ladder: SignalLadder, announce: Announcer) -> None:
+    def __init__(self, operator: Operator, ladder: SignalLadder, announce: Announce) -> None:
         self._operator = operator
         self._ladder = ladder
         self._announce = announce
@@ -143,5 +151,6 @@ def _close(operator: Operator, grace: float) -> dict[str, str]:
 def _leave_at_once(code: int) -> None:
     """End the process without waiting for the threads that would not stop."""
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody reads it
+            stream.flush()
     os._exit(code)

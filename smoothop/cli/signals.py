@@ -18,6 +18,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from types import FrameType
 from typing import Final
@@ -82,13 +83,23 @@ class SignalLadder:
     def begin_stop(self) -> None:
         """Ask for a stop without a signal; the grace time begins."""
         self._start_grace()
-        os.write(self._writer, b"\0")  # the thread must learn of the deadline
+        with suppress(BlockingIOError):  # full of signals: the thread is about to wake anyway
+            os.write(self._writer, b"\0")  # the thread must learn of the deadline
 
     def say(self, text: str) -> threading.Event:
         """Have a message shown; the event says that it was."""
         shown = threading.Event()
         self._messages.put((text, shown))
         return shown
+
+    def finish(self) -> None:
+        """Let the last message be shown, before the interpreter ends.
+
+        An interpreter that ends while a thread is stuck in a write to stderr aborts, so if that
+        takes too long the process ends here.
+        """
+        if self._writer != -1 and not self.say("").wait(_LAST_WORDS):
+            os._exit(ExitCode.ABANDONED)
 
     def _start_grace(self) -> None:
         if self._last_resort is None:
@@ -131,10 +142,11 @@ class SignalLadder:
     def _speak(self) -> None:
         while True:
             text, shown = self._messages.get()
-            try:
-                self.announce(text)
-            finally:
-                shown.set()
+            # A stderr that is closed raises: there is nobody left to tell, but more to do.
+            with suppress(Exception):
+                if text:
+                    self.announce(text)
+            shown.set()
 
 
 def _leave_it_to_the_thread(_number: int, _frame: FrameType | None) -> None:

@@ -24,9 +24,9 @@ def escape(text: str) -> str:
 
 
 def say(*lines: str) -> None:
-    """Print messages to stderr."""
-    for line in lines:
-        print(escape(line), file=sys.stderr)  # noqa: T201 - this is what print is for
+    """Print messages to stderr, if there is one."""
+    if lines and sys.stderr is not None:  # print would take stdout instead
+        print(*map(escape, lines), sep="\n", file=sys.stderr)  # noqa: T201 - what print is for
 
 
 def show(*lines: str) -> None:
@@ -53,9 +53,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def wants_colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+def wants_colour(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> bool:
     """Tell whether colour helps: on a terminal that knows it, unless ``NO_COLOR`` is set."""
-    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb" and stream.isatty()
+    if stream is None or environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
 
 
 def plugins_print_to_stderr() -> redirect_stdout[TextIO]:

@@ -10,7 +10,7 @@ from support.terminals import Child
 from support.wheels import build_wheel
 
 WORKERS = '''
-import logging, threading
+import logging, os, threading
 from dataclasses import dataclass
 from pydantic import SecretStr
 from smoothop import Config, done, none
@@ -63,24 +63,33 @@ class Courier:
             logging.getLogger("acme").info("sent three")
         return none(3600)
 
+class Beacon:
+    """Says through a FIFO that it was made."""
+    def __init__(self):
+        if "BEACON" in os.environ:
+            with open(os.environ["BEACON"], "w") as fifo:
+                fifo.write("made")
+    def handle(self, ctx):
+        return none(3600)
+
 def plain(ctx):
     return none(3600)
 '''
 HANG = "import sys, threading\nsys.stderr.write('importing\\n')\nthreading.Event().wait()\n"
-SIGNALLER = '''
+SIGNALLER = """
 import os, signal
 from smoothop import none
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 def handle(ctx):
     return none(3600)
-'''
-EARLY = '''
+"""
+EARLY = """
 import os, signal
 from smoothop import none
 os.kill(os.getpid(), signal.SIGTERM)
 def handle(ctx):
     return none(3600)
-'''
+"""
 CHATTY = "print('this is not data')\nfrom acme_workers import Ticker\n"
 
 
@@ -107,10 +116,13 @@ class Installation:
             self._command(arguments), cwd=cwd, variables=self._variables(variables)
         )
 
-    def on_pipe(self, *arguments, cwd, **variables):
+    def on_pipe(self, *arguments, cwd, is_full=False, **variables):
         """Start a command with stderr on a pipe."""
         return Child.on_pipe(
-            self._command(arguments), cwd=cwd, variables=self._variables(variables)
+            self._command(arguments),
+            cwd=cwd,
+            variables=self._variables(variables),
+            is_full=is_full,
         )
 
     def _command(self, arguments):
@@ -131,7 +143,7 @@ def acme(tmp_path_factory):
     """Handlers that work, and one distribution that is broken."""
     root = tmp_path_factory.mktemp("acme")
     environment = Environment.create(root / "env")
-    names = ("Ticker", "Talker", "Stubborn", "Crasher", "Courier", "plain")
+    names = ("Ticker", "Talker", "Stubborn", "Crasher", "Courier", "Beacon", "plain")
     handlers = {name.lower(): f"acme_workers:{name}" for name in names}
     good = build_wheel(
         root,
@@ -192,5 +204,3 @@ def write(tmp_path):
         return path
 
     return write
-
-

@@ -116,7 +116,7 @@ def test_all_without_worker_tables_runs_every_handler_that_can_and_leaves_out_th
     assert "left out: handler 'broken' of acme-broken 0.1" in child.text
     assert "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'" in child.text
     assert "left out: handler 'talker' of acme-workers 1.2: text: required" in child.text
-    assert "5 workers" in child.text
+    assert "6 workers" in child.text
 
 
 def test_a_handler_asked_for_by_name_that_cannot_be_loaded_is_fatal(acme, tmp_path):
@@ -136,7 +136,8 @@ def test_a_handler_in_a_worker_table_that_cannot_be_loaded_is_fatal(acme, tmp_pa
 def test_every_problem_is_told_at_once_and_nothing_is_started(acme, tmp_path, write):
     write(
         "[operator]\ngrase = 3\n[workers.a]\nhandler = 'tickr'\npanic_backof = 2\n"
-        "[workers.b]\nhandler = 'talker'\npanic_backoff = 'soon'\n[workers.b.settings]\ntimes = 'x'\n"
+        "[workers.b]\nhandler = 'talker'\npanic_backoff = 'soon'\n"
+        "[workers.b.settings]\ntimes = 'x'\n"
         "[workers.c]\nhandler = 'ticker'\npanic_backoff = 5\npanic_backoff_max = 1\n"
         "[workers.d]\nhandler = 'broken'\n[workers.'e f']\n"
     )
@@ -170,7 +171,7 @@ def test_run_without_names_says_what_could_be_run(acme, tmp_path, write):
     write("[workers.incoming]\nhandler = 'ticker'\n")
     ended = acme.smoothop("run", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "say what to run: --all, or any of incoming, broken, courier" in ended.stderr
+    assert "say what to run: --all, or any of incoming, beacon, broken" in ended.stderr
 
 
 def test_an_unknown_name_suggests_a_worker_of_the_file(acme, tmp_path, write):

@@ -1,6 +1,10 @@
 """The ladder of signals, on a real terminal and at awkward moments."""
 
+import os
 import signal
+import subprocess
+
+from support.terminals import DEADLINE
 
 STUBBORN = "taking the lock twice"
 
@@ -43,6 +47,28 @@ def test_an_import_that_hangs_is_abandoned_after_the_grace_time(odd, tmp_path):
         child.send(signal.SIGTERM)
         assert child.wait() == 6
     assert "the grace time is over, but the main thread stands at" in child.text
+
+
+def test_a_stderr_that_nobody_reads_does_not_keep_the_process_from_ending(acme, tmp_path):
+    fifo = tmp_path / "beacon"
+    os.mkfifo(fifo)
+    command = ("run", "beacon", "--grace", "200ms")
+    with acme.on_pipe(*command, cwd=tmp_path, is_full=True, BEACON=str(fifo)) as child:
+        assert fifo.read_text() == "made"
+        child.send(signal.SIGTERM)
+        assert child.process.wait(DEADLINE) == 6
+
+
+def test_a_closed_stderr_changes_nothing(acme, tmp_path):
+    fifo = tmp_path / "beacon"
+    os.mkfifo(fifo)
+    python = str(acme.environment.python)
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", python, "-m", "smoothop", "run", "beacon"]
+    variables = {**os.environ, "BEACON": str(fifo)}
+    with subprocess.Popen(command, cwd=tmp_path, env=variables) as process:
+        assert fifo.read_text() == "made"
+        process.terminate()
+        assert process.wait(DEADLINE) == 0
 
 
 def test_a_signal_during_start_up_ends_in_a_clean_stop(odd, tmp_path):

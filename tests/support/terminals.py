@@ -15,7 +15,8 @@ import subprocess
 import sys
 import termios
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,9 +63,21 @@ class Child:
         return cls(process, ours)
 
     @classmethod
-    def on_pipe(cls, command: Sequence[str], *, cwd: Path, variables: Mapping[str, str]) -> Child:
-        """Start a command with stderr on a pipe and nothing on stdin and stdout."""
+    def on_pipe(
+        cls,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        variables: Mapping[str, str],
+        is_full: bool = False,
+    ) -> Child:
+        """Start a command with stderr on a pipe and nothing on stdin and stdout.
+
+        If the pipe `is_full`, the first thing the command writes to it blocks.
+        """
         ours, theirs = os.pipe()
+        if is_full:
+            _fill(theirs)
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -111,10 +124,18 @@ class Child:
         self.text += some.decode(errors="replace").replace("\r\n", "\n")
         return bool(some)
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
         os.close(self._reader)
+
+
+def _fill(writer: int) -> None:
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"." * 4096)
+    os.set_blocking(writer, True)

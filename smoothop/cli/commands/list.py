@@ -40,8 +40,7 @@ def command(
         _show_table(handlers)
     if check and any(info.state == "broken" for info in handlers):
         raise typer.Exit(ExitCode.PLUGIN)
-    # What the file says about workers does not matter here, but an unreadable one switches
-    # nothing off: that must not pass unnoticed.
+    # The list is there all the same, but what is switched off may not be what was meant.
     if resolved.problems:
         raise ProblemsError(resolved.problems)
 

@@ -12,7 +12,7 @@ from smoothop.assembly.assemble import Assembly, assemble
 from smoothop.assembly.plan import Plan, plan_all, plan_named, runnable_names
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.cli.exit_codes import ExitCode
-from smoothop.cli.logs import Announcer, set_up_logging
+from smoothop.cli.logs import Lines
 from smoothop.cli.options import ConfigOption
 from smoothop.cli.problems import tell_problems, tell_warnings
 from smoothop.cli.service import Service
@@ -71,11 +71,12 @@ def command(  # noqa: PLR0917 - typer makes options of them
     )
     tell_warnings(resolved.warnings)
     invocation.ladder.grace = resolved.operator["grace"].value
+    lines = Lines(resolved.operator["log_format"].value)
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
-    announce = _begin(resolved, assembly, invocation.ladder)
-    Service(assembly.operator, invocation.ladder, announce).run()
+    _begin(resolved, assembly, invocation.ladder, lines)
+    Service(assembly.operator, invocation.ladder, lines.announce).run()
 
 
 def _assembled(
@@ -118,12 +119,12 @@ def _refuse_nothing(assembly: Assembly, plan: Plan) -> None:
         raise ProblemsError([Problem("run", NOTHING)])
 
 
-def _begin(resolved: Resolved, assembly: Assembly, ladder: SignalLadder) -> Announcer:
+def _begin(resolved: Resolved, assembly: Assembly, ladder: SignalLadder, lines: Lines) -> None:
     """Switch over to log lines and show the header."""
     names = [worker.table.name for worker in assembly.workers]
     value = {key: given.value for key, given in resolved.operator.items()}
-    announce = set_up_logging(value["log_format"], value["log_level"], names)
-    ladder.announce = announce
+    lines.begin(value["log_level"], names)
+    announce = ladder.announce = lines.announce
     for message in assembly.left_out:
         announce(f"left out: {message}", logging.WARNING)
     for taken in ladder.restore():
@@ -135,4 +136,3 @@ def _begin(resolved: Resolved, assembly: Assembly, ladder: SignalLadder) -> Anno
         announce(f"  {worker.table.name}: {worker.info.label}")
     how = "Ctrl-C or SIGTERM" if sys.stdin is not None and sys.stdin.isatty() else "SIGTERM"
     announce(f"stop with {how}; the workers then have {value['grace']:g} s to finish")
-    return announce
