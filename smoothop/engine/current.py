@@ -75,7 +75,7 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
 def waits_without_limit(
     slot: Slot | None, cores: Collection[WorkerCore], what: str
 ) -> Iterator[None]:
-    """Note that the worker of `slot`, if there is one, waits for another one to get on in this block.
+    """Note that the worker of `slot`, if there is one, waits in this block for another one.
 
     A wait for several at once is not noted: an operator's workers can only wait for all of
     another operator's.
