@@ -38,6 +38,7 @@ class WorkerCore:
     Attributes:
         thread: that of the latest run, if it had one of its own.
         run: the present run, from the start until everything about its end is told.
+        abandoned: why, since close has settled all its receipts: it takes no further message.
         last: the most recent event, raw; see `snapshots.last_event`.
         waits_for: what this one's handler waits for without limit.
     """
@@ -52,6 +53,7 @@ class WorkerCore:
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
+        self._time = self.machine.time
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
@@ -65,6 +67,7 @@ class WorkerCore:
         self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
         self.waits_for: UnlimitedWait | None = None
+        self.abandoned: str | None = None
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -193,6 +196,7 @@ class WorkerCore:
 
     def abandon(self, why: str) -> None:
         """Settle every receipt, that of the message being handled too: nobody waits any longer."""
+        self.abandoned = why
         self.drop_waiting(why)
         run = self.run
         if run is not None:
@@ -293,8 +297,7 @@ class WorkerCore:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
     def _accepted(self) -> None:
-        raw = (DispatchEvent, self.name, self.machine.time(), True, None)
-        self.last = raw
+        self.last = raw = (DispatchEvent, self.name, self._time(), True, None)
         if self.audience.dispatch:
             self.publish(self.audience.dispatch, raw)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 class _Here(threading.local):
     slot: Slot | None = None
+    has_tasks: bool = False
 
 
 _here = _Here()
@@ -37,12 +38,14 @@ def enter_task(task: Task[None], slot: Slot) -> None:
     Tasks that a handler starts beside it do not: they may wait for the worker's stop.
     """
     _tasks[task] = slot
+    _here.has_tasks = True
 
 
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
-    if _here.slot is not None or not _tasks:
-        return _here.slot
+    slot = _here.slot
+    if slot is not None or not _here.has_tasks:
+        return slot
     asyncio = sys.modules["asyncio"]
     try:
         task = asyncio.current_task()
@@ -74,14 +77,13 @@ class UnlimitedWait(NamedTuple):
 
 @contextmanager
 def waits_without_limit(
-    cores: Collection[WorkerCore], what: str, is_over: Callable[[], bool]
+    slot: Slot | None, cores: Collection[WorkerCore], what: str, is_over: Callable[[], bool]
 ) -> Iterator[None]:
-    """Note that the caller's worker, if it is one, now waits for `cores` to get on.
+    """Note that the worker of `slot`, if there is one, waits in this block for `cores` to get on.
 
     Raises:
-        SmoothopError: one of them waits, maybe through others, for the caller's worker.
+        SmoothopError: one of them waits, maybe through others, for the worker of `slot`.
     """
-    slot = current_slot()
     if slot is None:
         yield
         return

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from smoothop.engine.waiting import Wakeable
 
 if TYPE_CHECKING:
     from smoothop.engine.machine import Lock
     from smoothop.engine.receipt import Receipt
-    from smoothop.engine.slot import Slot
     from smoothop.errors import SmoothopError
 
 Refusal = Callable[[], "SmoothopError"]
 
 
-class Sleeper(NamedTuple):
+class Sleeper:
     """A slot that sleeps."""
 
-    waiter: Wakeable
-    for_message: bool
+    __slots__ = ("for_message", "waiter")
+
+    def __init__(self, waiter: Wakeable, for_message: bool) -> None:
+        self.waiter = waiter
+        self.for_message = for_message
 
 
 class Sender:
@@ -107,14 +109,19 @@ class Mailbox:
 
     # -- the worker's side
 
-    def take(self, slot: Slot) -> Receipt | None:
-        """Give `slot` the next message and let the next sender in."""
-        with self.lock:
-            if not self.queue:
-                return None
-            # Both with the lock: a message is always found in one of the two places.
-            slot.receipt = receipt = self.queue.popleft()
-            if self.senders:
+    def take(self) -> Receipt | None:
+        """Return the next message and let the next sender in.
+
+        Takes the lock only if somebody waits for room: a deque gives each item to one taker. A
+        sender lines up and then looks for room, and here room is made before the look at who
+        waits: whatever the order, one of them sees the other.
+        """
+        try:
+            receipt = self.queue.popleft()
+        except IndexError:
+            return None
+        if self.senders:
+            with self.lock:
                 self._admit()
         return receipt
 
@@ -128,6 +135,8 @@ class Mailbox:
 
     def get_up(self, sleeper: Sleeper) -> None:
         """Forget a sleeper."""
+        if sleeper not in self.sleepers:  # no lock: who woke it has forgotten it, for good
+            return
         with self.lock:
             if sleeper in self.sleepers:
                 self.sleepers.remove(sleeper)
@@ -152,10 +161,10 @@ class Mailbox:
             sender.waiter.wake()
 
     def drain(self) -> list[Receipt]:
-        """Return the messages that wait and forget them."""
-        with self.lock:
-            receipts = list(self.queue)
-            self.queue.clear()
+        """Return the messages that wait and forget them; each goes here or to the worker."""
+        receipts = []
+        while (receipt := self.take()) is not None:
+            receipts.append(receipt)
         return receipts
 
     def wake_all(self) -> None:

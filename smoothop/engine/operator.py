@@ -19,7 +19,7 @@ from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
 from smoothop.engine.machine import SYSTEM, Machine
 from smoothop.engine.receipt import Receipt
-from smoothop.engine.stopping import limited, stop_timeout, stuck_of
+from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
 from smoothop.engine.timers import Timers
 from smoothop.engine.worker import Worker
@@ -304,7 +304,7 @@ class Operator:
         core = self._core(name)
         limit = None if timeout is None else seconds(timeout, "timeout")
         stopped = core.stop()
-        return stopped if limit is None else limited(stopped, (core,), limit, self._timers)
+        return stopped if limit is None else limited(stopped, {core: stopped}, limit, self._timers)
 
     def stop_all(self, *, timeout: Duration | None = None) -> Completion:
         """Ask every worker to stop, all at once; returns at once.
@@ -318,11 +318,9 @@ class Operator:
         """
         self._refuse_closed()
         limit = None if timeout is None else seconds(timeout, "timeout")
-        cores = tuple(self._cores.values())
-        stopped = all_of(self._machine, [core.stop() for core in cores], cores, "its own stop")
-        if limit is None or not cores:
-            return stopped
-        return limited(stopped, cores, limit, self._timers)
+        parts = {core: core.stop() for core in self._cores.values()}
+        stopped = all_of(self._machine, parts.values(), parts.keys(), "its own stop")
+        return stopped if limit is None else limited(stopped, parts, limit, self._timers)
 
     def close(self, *, timeout: Duration | None = None) -> None:
         """Stop all workers, wait for them, and settle every open receipt; blocks.
@@ -505,7 +503,7 @@ class Operator:
             ring.end()
         if self._host is not None:
             self._host.close(cores)
-        stuck = stuck_of(cores)
+        stuck = [core for core in cores if core.run is not None]
         self._cores, self._views = {}, {}
         if stuck:
             raise stop_timeout(stuck, limit)

@@ -12,21 +12,28 @@ if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.timers import Timers
 
+    Parts = Mapping[WorkerCore, Completion]
 
-def limited(
-    stopped: Completion, cores: Collection[WorkerCore], limit: float, timers: Timers
-) -> Completion:
-    """Return a completion of `stopped` that fails with `StopTimeoutError` after `limit` seconds."""
+
+def limited(stopped: Completion, parts: Parts, limit: float, timers: Timers) -> Completion:
+    """Return a completion of `stopped` that fails with `StopTimeoutError` after `limit` seconds.
+
+    Args:
+        stopped: done when all `parts` are.
+        parts: each worker that was asked to stop, and the completion of its stop.
+        limit: in seconds.
+        timers: who counts them.
+    """
     if stopped.done():
         return stopped
-    machine = next(iter(cores)).machine
-    outcome = Completion(machine, cores, "its own stop")
+    cores = tuple(parts)
+    outcome = Completion(cores[0].machine, cores, "its own stop")
     outcome.threads = stopped.threads
 
     def time_is_up() -> None:
-        stuck = stuck_of(cores)
-        if stuck:  # otherwise the last of them is just about to say that it has stopped
-            outcome.fail(stop_timeout(stuck, limit))
+        late = [core for core, part in parts.items() if not part.done() and core.run is not None]
+        if late:  # otherwise the last of them is just about to say that it has stopped
+            outcome.fail(stop_timeout(late, limit))
 
     try:
         give_up = timers.call_later(limit, time_is_up)
@@ -49,16 +56,12 @@ def _unwatched(cores: Collection[WorkerCore], error: RuntimeError) -> SmoothopEr
     return failure
 
 
-def stuck_of(cores: Collection[WorkerCore]) -> dict[str, str]:
-    """Return the name of each of `cores` that has not ended, and the stack it stands at."""
-    return {core.name: core.stack() for core in cores if core.run is not None}
-
-
-def stop_timeout(stuck: Mapping[str, str], limit: float) -> StopTimeoutError:
+def stop_timeout(stuck: Collection[WorkerCore], limit: float) -> StopTimeoutError:
     """Return the error that says which workers still run, and where each stands."""
-    count = "1 worker" if len(stuck) == 1 else f"{len(stuck)} workers"
-    lines = [f"  {name}: {_last_line(stack)}" for name, stack in stuck.items()]
-    return StopTimeoutError("\n".join([f"{count} did not stop within {limit:g} s", *lines]), stuck)
+    stacks = {core.name: core.stack() for core in stuck}
+    count = "1 worker" if len(stacks) == 1 else f"{len(stacks)} workers"
+    lines = [f"  {name}: {_last_line(stack)}" for name, stack in stacks.items()]
+    return StopTimeoutError("\n".join([f"{count} did not stop within {limit:g} s", *lines]), stacks)
 
 
 def _last_line(stack: str) -> str:
