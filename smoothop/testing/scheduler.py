@@ -19,6 +19,8 @@ from types import CodeType, FrameType
 from typing import Any, Final, TypeVar
 
 import smoothop.engine
+import smoothop.engine.loop_host  # or the first simulation that needs it would go through it
+from smoothop.engine import current
 from smoothop.testing.carriers import Carrier, Carriers
 
 T = TypeVar("T")
@@ -30,6 +32,13 @@ START: Final = 1_000 * NANOSECONDS
 MOST_UNWINDING: Final = 1_000
 """Switch points at which a thread that does not leave after a failure is left where it is."""
 
+MOST_CALLS: Final = 12
+"""How many of a thread's innermost calls a report shows."""
+
+_OURS: Final = frozenset(
+    str(Path(__file__).with_name(f"{name}.py"))
+    for name in ("scheduler", "locks", "carriers", "event_loop")
+)
 _ENGINE: Final = str(Path(smoothop.engine.__file__).parent)
 # These use real locks for a few steps: to switch in the middle would block for good.
 _NEVER_SWITCHED: Final = ("MAKING", "SYSTEM")
@@ -132,6 +141,7 @@ class Scheduler:
         self._runnable = [first]
         self.current = first
         tracer = sys.gettrace()
+        _forget_here()
         if self.style.by_line:
             sys.settrace(self._trace_call)
         try:
@@ -171,31 +181,37 @@ class Scheduler:
         """Start a thread."""
         self._spawned += 1
         thread = SimThread(self, f"{name}#{self._spawned}")
-        thread.carrier = self._carriers.take(lambda: self._carry(thread, target))
+        # In a list, to be taken out: what dies with the target dies on the simulated thread.
+        targets = [target]
+        thread.carrier = self._carriers.take(lambda: self._carry(thread, targets))
         self._threads.append(thread)
         self._runnable.append(thread)
         self.note(f"starts {thread.label}")
         self.switch()
         return thread
 
-    def _carry(self, thread: SimThread, target: Callable[[], None]) -> Carrier:
+    def _carry(self, thread: SimThread, targets: list[Callable[[], None]]) -> Carrier:
+        _forget_here()
         if self.style.by_line:
             sys.settrace(self._trace_call)
         try:
-            target()
+            targets.pop()()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it fails the simulation
             self._failure = self._failure or error
         finally:
             sys.settrace(None)
-        self.note("ends")
         self._threads.remove(thread)
+        if self._failure is not None:
+            thread.joiners, self.current = None, self._main
+            return _carrier(self._main)
+        self.note("ends")
         self._runnable.remove(thread)
         joiners, thread.joiners = thread.joiners or [], None
         for joiner in joiners:
             self.wake(joiner)
         if len(self._threads) == 1:
             self.wake(self._main)
-        following = self._main if self._failure else self._chosen()
+        following = self._chosen()
         self._went_to(following)
         return _carrier(following)
 
@@ -336,10 +352,16 @@ class Scheduler:
         lines = [f"{what}; at {self.now / NANOSECONDS:.6f} s the threads stand here:"]
         for thread in self._threads:
             frame = frames.get(thread.ident or 0)
-            stack = "".join(traceback.format_stack(frame)) if frame else "  (not begun)\n"
+            calls = [call for call in traceback.extract_stack(frame) if call.filename not in _OURS]
+            stack = "".join(traceback.format_list(calls[-MOST_CALLS:]))
             state = "waits" if thread.waits else "could run"
-            lines.append(f"--- {thread.label} ({state})\n{stack}")
+            lines.append(f"--- {thread.label} ({state}, holds {thread.held} locks)\n{stack}")
         return "\n".join(lines)
+
+
+def _forget_here() -> None:
+    """Make this OS thread know as little of earlier simulations as a new one does."""
+    vars(current._here).clear()  # noqa: SLF001 - the engine's own, and the engine is what runs here
 
 
 def _is_live(timer: tuple[int, int, int, SimThread]) -> bool:

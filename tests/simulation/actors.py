@@ -261,8 +261,10 @@ class Actor:
             elif self.stuck and ways.__class__ is Ways:
                 self.history.released.wait(self.history.machine, None)
             elif kind < 0.98:
-                operator.close()
-                self.history.ledger.fail("a handler has closed its own operator")
+                was_open = operator._closed is None
+                operator.close()  # refused, or there is nothing left to close
+                if was_open and self.history.exact and not self.history.ledger.closing:
+                    self.history.ledger.fail("a handler has closed its own operator")
         except (SmoothopError, TimeoutError) as error:
             if isinstance(error, MailboxFullError):
                 self.history.machine.note(f"{self.label} {error}")

@@ -101,6 +101,7 @@ class History:
 
     def close(self, timeout: float | None) -> None:
         """Close the operator; when that returns, however it does, every receipt is settled."""
+        self.ledger.closing = True
         try:
             self.operator.close(timeout=timeout)
             self.machine.note("closed")
