@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any, Final
 
-from measuring import Measure, Scale, pinned, timed, wake_latency
 from pykka import ActorRef, ThreadingActor
+
+from measuring import Measure, Scale, pinned, timed, wake_latency
 
 
 class Busy(ThreadingActor):
@@ -85,7 +86,8 @@ def wake(scale: Scale) -> float:
     with _running(Timekeeper.start()) as ref:
 
         def send() -> float:
-            return ref.ask("ping")  # type: ignore[no-any-return]
+            began: float = ref.ask("ping")
+            return began
 
         return wake_latency(send, scale.trips)
 

@@ -7,9 +7,8 @@ import time
 from typing import Final
 
 from measuring import Measure, Scale
-from subjects.workers import MAILBOX, per_handle, running
-
 from smoothop import AsyncContext, Config, HandleResult, Operator, done
+from subjects.workers import MAILBOX, per_handle, running
 
 
 class Busy:

@@ -13,7 +13,6 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from measuring import Measure, Scale, pinned, timed, wake_latency
-
 from smoothop import HandleResult, done
 
 

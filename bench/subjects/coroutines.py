@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from measuring import Measure, Scale
-
 from smoothop import HandleResult, done
 
 Queue = asyncio.Queue[tuple[Any, asyncio.Future[Any] | None]]

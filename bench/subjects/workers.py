@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Final
 
 from measuring import Measure, Scale, pinned, timed, wake_latency
-
 from smoothop import Config, Context, HandleResult, MetricStream, Operator, Worker, done
 
 MAILBOX: Final = Config(message_only=True, mailbox_size=1024)
