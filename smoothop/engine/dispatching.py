@@ -71,6 +71,7 @@ class _RoomWait:
         if self._slot is not None:
             self._slot.run.stop.add(waiter)
             if self._limit is None:
+                self._slot.core.waits_for_room = True
                 self._slot.core.waits_for = core
         core.mailbox.queue_up(self._sender)
 
@@ -103,6 +104,7 @@ class _RoomWait:
         if self._slot is not None:
             self._slot.run.stop.discard(self._sender.waiter)
             self._slot.core.waits_for = None
+            self._slot.core.waits_for_room = False
 
     def _why_give_up(self) -> str | None:
         target = f"no room in the mailbox of worker {self._core.name} ({self._core.mailbox.size})"

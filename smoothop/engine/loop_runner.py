@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable
 from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from smoothop._durations import seconds
 from smoothop.engine.current import enter_task
 from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
-from smoothop.engine.texts import frame_stack
+from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.waiting import LoopWaiter
 from smoothop.events import STOPPING, StopReason
 
@@ -180,5 +181,10 @@ class LoopRunner:
 
     def _stack(self) -> str:
         task = self._task
-        frames = [] if task is None else task.get_stack()
-        return frame_stack(frames) if frames else "(between two steps)"
+        if task is None:
+            return "(not begun yet)"
+        coroutine = task.get_coro()
+        if inspect.getcoroutinestate(coroutine) == inspect.CORO_RUNNING:  # type: ignore[arg-type]  # of _run()
+            return thread_stack(self._slot.run.loop_thread)  # it holds up the whole loop
+        frames = awaited_frames(coroutine)
+        return frame_stack(frames) if frames else "(the task has ended)"
