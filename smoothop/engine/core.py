@@ -26,6 +26,8 @@ from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
+    from smoothop.engine.current import UnlimitedWait
+    from smoothop.engine.machine import Thread
     from smoothop.engine.operator import Operator
     from smoothop.handlers import HandlerCalls
 
@@ -34,10 +36,11 @@ class WorkerCore:
     """One worker, whether it runs or not.
 
     Attributes:
+        thread: that of the latest run, if it had one of its own.
         run: the present run, from the start until everything about its end is told.
+        abandoned: why, since close has settled all its receipts: it takes no further message.
         last: the most recent event, raw; see `snapshots.last_event`.
-        waits_for: the worker whose progress this one's handler waits for without limit.
-        waits_for_room: whether it is room in that worker's mailbox that it waits for.
+        waits_for: what this one's handler waits for without limit.
     """
 
     def __init__(
@@ -61,9 +64,10 @@ class WorkerCore:
         self.audience = Audience(self.machine)
         self.own_rings: list[Ring] = []
         self.run: Run | None = None
+        self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
-        self.waits_for: WorkerCore | None = None
-        self.waits_for_room = False
+        self.waits_for: UnlimitedWait | None = None
+        self.abandoned: str | None = None
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -121,6 +125,8 @@ class WorkerCore:
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
+            if self.thread is not None:  # it said that it has stopped, and may be on its way out
+                stopped.threads.append(self.thread)
             stopped.succeed()
         else:
             self._ask(run, reason)
@@ -190,15 +196,17 @@ class WorkerCore:
 
     def abandon(self, why: str) -> None:
         """Settle every receipt, that of the message being handled too: nobody waits any longer."""
+        self.abandoned = why
         self.drop_waiting(why)
-        if self.run is not None:
-            self._drop_current(self.run, why)
+        run = self.run
+        if run is not None:
+            self._drop_current(run, why)
 
     # -- what its loop tells
 
     def started(self, run: Run) -> None:
         """The loop of `run` has begun."""
-        del run
+        run.begun = True
         self.publish(
             self.audience.lifecycle,
             (LifecycleEvent, self.name, self.machine.time(), "started", None),
@@ -239,8 +247,9 @@ class WorkerCore:
             self.handled_before += run.handled
         self._drop_current(run, "it ended before it finished the message")
         self.log.info("worker stopped", reason=reason)
-        raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
-        self.publish(self.audience.lifecycle, raw)
+        if run.begun:
+            raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
+            self.publish(self.audience.lifecycle, raw)
         self._end_streams()
         self._conclude(run)
 
@@ -268,10 +277,9 @@ class WorkerCore:
             gone = self.mailbox.refusal is not None
             if not gone:
                 self.own_rings.append(ring)
+                self.audience.attach(ring)
         if gone:
             ring.end()
-        else:
-            self.audience.attach(ring)
 
     def unlisten(self, ring: Ring) -> None:
         """Let `ring` have no further events."""

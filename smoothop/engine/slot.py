@@ -100,6 +100,10 @@ class Slot:
             receipt = self._take()
             if receipt is not None:
                 self.receipt = receipt
+                # Note it, then read the flag; close sets the flag, then looks for what is noted.
+                if self.core.abandoned is not None:
+                    self.core.abandon(self.core.abandoned)
+                    return None
                 return self._make_context(self, receipt.deliver())
         return None if self._message_only else self._polling
 
