@@ -105,7 +105,7 @@ class WorkerCore:
             if self._refusal is not None:
                 raise self._refusal()
             if self.run is not None:
-                self._start_again = self.run.stopping or self.run.ending
+                self._start_again = self.run.asked_to_stop or self.run.ending
                 return
             run = self._new_run()
         self._launch(run)
@@ -115,23 +115,23 @@ class WorkerCore:
         stopped = Completion(self.machine, (self,))
         with self.lock:
             run = self.run
-            self._start_again = False
+            announce = self._want_stop(run)
             if run is not None:
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
             stopped.succeed()
         else:
-            self._ask(run, reason)
+            self._ask(run, reason, announce=announce)
         return stopped
 
     def ask_stop(self, reason: StopReason) -> None:
         """Ask it to stop, without a completion."""
         with self.lock:
             run = self.run
-            self._start_again = False
+            announce = self._want_stop(run)
         if run is not None:
-            self._ask(run, reason)
+            self._ask(run, reason, announce=announce)
 
     def update(self, changes: dict[str, Any]) -> Completion:
         """Give it a new config; a running one is restarted. Done when the config is in force.
@@ -147,8 +147,9 @@ class WorkerCore:
                 raise self._refusal()
             self.config = refuse_unbuilt(replace(self.config, **changes))
             run = self.run
-            again = run is not None and (self._start_again or not (run.stopping or run.ending))
+            again = run is not None and (self._start_again or not (run.asked_to_stop or run.ending))
             if run is not None and again:
+                announce = self._want_stop(run)
                 self._start_again = True
                 self._restarts.append(restarted)
             elif run is not None:
@@ -157,21 +158,24 @@ class WorkerCore:
         if run is None:
             restarted.succeed()
         elif again:
-            self._ask(run, "requested")
+            self._ask(run, "requested", announce=announce)
         return restarted
 
-    def retire(self, refusal: Refusal, dropped: str) -> Completion:
+    def retire(
+        self, refusal: Refusal, dropped: str, reason: StopReason = "requested"
+    ) -> Completion:
         """Stop it for good: it takes no message and no start any more, and what waits is dropped.
 
         Args:
             refusal: makes the error that refuses a start or a message from now on.
             dropped: what the receipts of the messages that wait are told.
+            reason: why it stops.
         """
         retired = Completion(self.machine, (self,))
         with self.lock:
             self._refusal = refusal
         self.mailbox.refuse(refusal)
-        stopped = self.stop()
+        stopped = self.stop(reason)
         retired.threads = stopped.threads
 
         def settle(_: object) -> None:
@@ -322,10 +326,15 @@ class WorkerCore:
             self._start_again = False
         self._conclude(run)
 
-    def _ask(self, run: Run, reason: StopReason) -> None:
-        with self.lock:
-            announce = not (run.stop_announced or run.over)
-            run.stop_announced = True
+    def _want_stop(self, run: Run | None) -> bool:
+        """Note, under the lock, that it is to stop; tell whether that is news."""
+        self._start_again = False
+        if run is None or run.asked_to_stop or run.over:
+            return False
+        run.asked_to_stop = True
+        return True
+
+    def _ask(self, run: Run, reason: StopReason, *, announce: bool) -> None:
         if announce:
             self.log.info("stopping worker")
         with self.lock:

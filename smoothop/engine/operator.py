@@ -175,6 +175,8 @@ class Operator:
             self._views[name] = view = Worker(core)
             # Last, and by a new dict: the other methods look names up without a lock.
             self._cores = {**self._cores, name: core}
+        if self._cancelled():  # maybe in between: the one who cancelled may have missed it
+            _retire_cancelled(core)
         core.log.info("handler added")
         return view
 
@@ -272,8 +274,6 @@ class Operator:
         core = self._core(name)
         self._refuse_cancelled()
         core.start()
-        if self._cancelled():  # in between: the one who cancelled may have missed it
-            core.ask_stop("cancelled")
 
     def start_all(self) -> None:
         """Start every worker, in order of registration.
@@ -457,7 +457,7 @@ class Operator:
 
     def _refuse_cancelled(self) -> None:
         if self._cancelled():
-            raise OperatorClosedError("the operator was cancelled: it starts nothing any more")
+            raise _cancelled_error()
 
     def _loop_host(self) -> LoopHost:
         """Return what has the event loop for async workers; called by `WorkerCore`."""
@@ -517,11 +517,20 @@ def _closed_error() -> OperatorClosedError:
     return OperatorClosedError(_CLOSED)
 
 
+def _cancelled_error() -> OperatorClosedError:
+    return OperatorClosedError("the operator was cancelled: it starts nothing any more")
+
+
 def _cancel(this: weakref.ref[Operator]) -> None:
     operator = this()
     if operator is not None:
         for core in list(operator._cores.values()):  # noqa: SLF001 - its own
-            core.ask_stop("cancelled")
+            _retire_cancelled(core)
+
+
+def _retire_cancelled(core: WorkerCore) -> None:
+    # For good: what cannot be started again will handle no message any more.
+    core.retire(_cancelled_error, "the operator was cancelled", "cancelled")
 
 
 _operators: weakref.WeakSet[Operator] = weakref.WeakSet()

@@ -20,6 +20,7 @@ class Run:
     """The state of one life of a worker; its owner is `WorkerCore`.
 
     Attributes:
+        asked_to_stop: under the lock: somebody has asked it to, and nobody wants it to go on.
         stopping: set once, when the worker is asked to stop; read by its loop without a lock.
         stop: the same for those who wait for it.
         ending: set when it ends by itself: the panic limit is reached.
@@ -32,6 +33,7 @@ class Run:
     """
 
     __slots__ = (
+        "asked_to_stop",
         "budget",
         "config",
         "ended",
@@ -44,7 +46,6 @@ class Run:
         "slot",
         "started_at",
         "stop",
-        "stop_announced",
         "stopping",
         "thread",
     )
@@ -55,7 +56,7 @@ class Run:
         self.config = config
         self.budget = PanicBudget(Policy.of(config))
         self.started_at = machine.time()
-        self.stop_announced = False
+        self.asked_to_stop = False
         self.stopping = False
         self.stop = Latch()
         self.ending = False
