@@ -417,7 +417,8 @@ class Operator:
         from smoothop.engine.loop_host import LoopHost  # noqa: PLC0415 - it imports asyncio
 
         self._refuse_closed()
-        self._host = LoopHost(self._machine, self._logger, get_running_loop())
+        if self._host is None:  # or there are async workers already, on a loop of the operator's
+            self._host = LoopHost(self._machine, self._logger, get_running_loop())
         return self
 
     async def __aexit__(
@@ -500,9 +501,9 @@ class Operator:
             core.abandon("the operator was closed")
         for ring in rings:
             ring.end()
-        if self._host is not None:
-            self._host.close()
         stuck = [core for core in cores if core.is_running()]
+        if self._host is not None:
+            self._host.close(stuck=bool(stuck))
         self._cores, self._views = {}, {}
         if stuck:
             raise stop_timeout(stuck, limit)
