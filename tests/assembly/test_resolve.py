@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smoothop.assembly.file import ConfigFile
@@ -110,6 +110,8 @@ _anything = st.recursive(
 )
 
 
+# No deadline: how long an example takes is the business of whoever else uses the machine.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_keys, _anything, max_size=5))
 def test_whatever_stands_in_the_file_is_right_or_a_problem_and_never_an_exception(tables):
     found = resolve(ConfigFile(Path("x.toml"), tables), {}, {})
