@@ -33,7 +33,9 @@ def test_flags_come_before_the_environment_before_the_file_before_defaults():
 
 
 def test_an_empty_variable_counts_as_not_set():
-    assert resolved(environ={"SMOOTHOP_NAME": ""}).operator["name"] == Value("default", "default")
+    found = resolved(environ={"SMOOTHOP_NAME": ""})
+    assert found.operator["name"] == Value("default", "default")
+    assert found.problems == ()
 
 
 def test_what_a_flag_overrides_is_checked_all_the_same():
