@@ -61,6 +61,22 @@ def test_check_imports_each_and_ends_with_7_if_one_is_broken(acme, tmp_path):
     assert states["ticker"] == "ok"
 
 
+def test_malformed_metadata_is_shown_at_once_but_fails_only_the_check(bare, tmp_path):
+    wheel = build_wheel(
+        tmp_path,
+        "acme-malformed",
+        files={"acme_malformed.py": ""},
+        entry_points={"smoothoperator.handlers": {"bad": "no target at all"}},
+    )
+    environment = type(bare.environment).create(tmp_path / "env")
+    environment.install(wheel)
+    malformed = type(bare)(environment)
+    ended = malformed.smoothop("list", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert "bad: the target is malformed" in ended.stderr
+    assert malformed.smoothop("list", "--check", cwd=tmp_path).returncode == 7
+
+
 def test_what_a_plugin_prints_does_not_mix_with_the_data(odd, tmp_path):
     variables = {"SMOOTHOP_DISABLE_PLUGINS": "hang,early,signaller"}
     ended = odd.smoothop("list", "--check", "--json", cwd=tmp_path, variables=variables)

@@ -226,7 +226,7 @@ def test_a_worker_whose_handler_is_switched_off_is_left_out_of_all_but_not_of_na
     assert "left out: worker 'p': handler 'plain' of acme-workers 1.2 is disabled" in child.text
     ended = acme.smoothop("run", "p", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "is disabled by name" in ended.stderr
+    assert "  smoothop.toml [workers.p]: handler 'plain' of acme-workers 1.2 is dis" in ended.stderr
 
 
 def test_flags_of_later_releases_are_not_there(acme, tmp_path):
