@@ -190,11 +190,12 @@ class Operator:
         Raises:
             WorkerNotFoundError: there is no such worker.
         """
-        core = self._core(name)
         with self._lock:
             removal = self._removals.get(name)
             if removal is not None:
                 return removal
+            # With the lock: by now the name may stand for nobody, or for somebody else.
+            core = self._core(name)
             removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
         retired = core.retire(
             lambda: WorkerNotFoundError(name), "it was removed before it handled the message"
@@ -303,7 +304,7 @@ class Operator:
         core = self._core(name)
         limit = None if timeout is None else seconds(timeout, "timeout")
         stopped = core.stop()
-        return stopped if limit is None else limited(stopped, (core,), limit, self._timers)
+        return stopped if limit is None else limited(stopped, {core: stopped}, limit, self._timers)
 
     def stop_all(self, *, timeout: Duration | None = None) -> Completion:
         """Ask every worker to stop, all at once; returns at once.
@@ -317,11 +318,9 @@ class Operator:
         """
         self._refuse_closed()
         limit = None if timeout is None else seconds(timeout, "timeout")
-        cores = tuple(self._cores.values())
-        stopped = all_of(self._machine, [core.stop() for core in cores], cores, "its own stop")
-        if limit is None or not cores:
-            return stopped
-        return limited(stopped, cores, limit, self._timers)
+        parts = {core: core.stop() for core in self._cores.values()}
+        stopped = all_of(self._machine, parts.values(), parts.keys(), "its own stop")
+        return stopped if limit is None else limited(stopped, parts, limit, self._timers)
 
     def close(self, *, timeout: Duration | None = None) -> None:
         """Stop all workers, wait for them, and settle every open receipt; blocks.
@@ -503,8 +502,8 @@ class Operator:
         for ring in rings:
             ring.end()
         if self._host is not None:
-            self._host.close()
-        stuck = [core for core in cores if core.is_running()]
+            self._host.close(cores)
+        stuck = [core for core in cores if core.run is not None]
         self._cores, self._views = {}, {}
         if stuck:
             raise stop_timeout(stuck, limit)
