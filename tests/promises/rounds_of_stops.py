@@ -92,7 +92,9 @@ def swallows(heart, ctx):
 
 
 def child_process(heart, ctx):
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as child:
         heart.release.wait()
         child.stdin.close()
 
@@ -108,7 +110,7 @@ async def async_waits(heart, ctx):
 async def async_swallows(heart, ctx):
     while not heart.release.is_set():
         try:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # a thread sets the flag
         except BaseException:
             pass
 
@@ -117,7 +119,7 @@ async def async_cleans_up_late(heart, ctx):
     try:
         await asyncio.Event().wait()
     finally:
-        while not heart.release.is_set():
+        while not heart.release.is_set():  # noqa: ASYNC110 - a thread releases it, not the loop
             await asyncio.sleep(0.01)
 
 

@@ -5,7 +5,6 @@ Eight threads send to one worker, through a mailbox that is mostly full and one 
 
 import threading
 
-import pytest
 from support.gates import DEADLINE
 
 from smoothop import Config, done
@@ -36,7 +35,9 @@ class Witness:
 def run(way, size, each, between=lambda op: None):
     witness = Witness()
     with way.operator() as op:
-        op.add_handler("w", way.handler(witness.handle), Config(message_only=True, mailbox_size=size))
+        op.add_handler(
+            "w", way.handler(witness.handle), Config(message_only=True, mailbox_size=size)
+        )
         op.start("w")
         last = [None] * SENDERS
 

@@ -14,7 +14,6 @@ from support.gates import DEADLINE
 
 from smoothop import Config, HandlerPanickedError, done, fail
 
-
 # One of the exceptions raises in __del__, whenever that is called.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 

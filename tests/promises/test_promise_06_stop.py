@@ -24,7 +24,14 @@ def rounds(tmp_path_factory):
 
     number = 5_000 if SOAK else 200
     ended = subprocess.run(
-        [sys.executable, "-W", "error", str(SCRIPT), str(number), str(tmp_path_factory.mktemp("6"))],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            str(SCRIPT),
+            str(number),
+            str(tmp_path_factory.mktemp("6")),
+        ],
         capture_output=True,
         text=True,
         timeout=number,
