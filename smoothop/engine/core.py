@@ -119,9 +119,8 @@ class WorkerCore:
         stopped = Completion(self.machine, (self,))
         with self.lock:
             run = self.run
-            self._start_again = False
+            announce = self._want_stop(run)
             if run is not None:
-                run.leaving = True
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
@@ -129,18 +128,16 @@ class WorkerCore:
                 stopped.threads.append(self.thread)
             stopped.succeed()
         else:
-            self._ask(run, reason)
+            self._ask(run, reason, announce=announce)
         return stopped
 
     def ask_stop(self, reason: StopReason) -> None:
         """Ask it to stop, without a completion."""
         with self.lock:
             run = self.run
-            self._start_again = False
-            if run is not None:
-                run.leaving = True
+            announce = self._want_stop(run)
         if run is not None:
-            self._ask(run, reason)
+            self._ask(run, reason, announce=announce)
 
     def update(self, changes: dict[str, Any]) -> Completion:
         """Give it a new config; a running one is restarted. Done when the config is in force.
@@ -158,7 +155,8 @@ class WorkerCore:
             run = self.run
             again = run is not None and (self._start_again or not run.leaving)
             if run is not None and again:
-                run.leaving = self._start_again = True
+                announce = self._want_stop(run)
+                self._start_again = True
                 self._restarts.append(restarted)
             elif run is not None:
                 run.ended.append(restarted)
@@ -166,19 +164,22 @@ class WorkerCore:
         if run is None:
             restarted.succeed()
         elif again:
-            self._ask(run, "requested")
+            self._ask(run, "requested", announce=announce)
         return restarted
 
-    def retire(self, refusal: Refusal, dropped: str) -> Completion:
+    def retire(
+        self, refusal: Refusal, dropped: str, reason: StopReason = "requested"
+    ) -> Completion:
         """Stop it for good: it takes no message and no start any more, and what waits is dropped.
 
         Args:
             refusal: makes the error that refuses a start or a message from now on.
             dropped: what the receipts of the messages that wait are told.
+            reason: why it stops.
         """
         retired = Completion(self.machine, (self,))
         self.mailbox.refuse(refusal)
-        stopped = self.stop()
+        stopped = self.stop(reason)
         retired.threads = stopped.threads
 
         def settle(_: object) -> None:
@@ -201,6 +202,14 @@ class WorkerCore:
         run = self.run
         if run is not None:
             self._drop_current(run, why)
+
+    def forked(self) -> None:
+        """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
+        self.lock = self.mailbox.lock = self.machine.lock()  # its holder is not in this process
+        self.abandon("it belongs to the process this one was forked from")
+        run, self.run = self.run, None
+        if run is not None:
+            run.stopping = True  # in case it was a handler of this worker that forked
 
     # -- what its loop tells
 
@@ -330,10 +339,15 @@ class WorkerCore:
             self._start_again = False
         self._conclude(run)
 
-    def _ask(self, run: Run, reason: StopReason) -> None:
-        with self.lock:
-            announce = not (run.stop_announced or run.over)
-            run.stop_announced = True
+    def _want_stop(self, run: Run | None) -> bool:
+        """Note, under the lock, that it is to stop; tell whether that is news."""
+        self._start_again = False
+        if run is None or run.leaving:
+            return False
+        run.leaving = True
+        return True
+
+    def _ask(self, run: Run, reason: StopReason, *, announce: bool) -> None:
         if announce:
             self.log.info("stopping worker")
         with self.lock:

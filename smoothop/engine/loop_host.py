@@ -49,11 +49,13 @@ class LoopHost:
         run.loop_thread = self._ident
         runner.launch()
 
-    def close(self, cores: Collection[WorkerCore]) -> None:
+    def close(self, cores: Collection[WorkerCore], *, stuck: bool) -> None:
         """End the own loop and its thread; the caller's loop is left alone.
 
         Args:
             cores: the workers; those that are still on the loop then end with it.
+            stuck: some worker did not stop. If it is one of the loop's, the loop will not end
+                either, so nobody waits for that.
         """
         with self._lock:
             loop, thread, self._thread = self._loop, self._thread, None
@@ -61,7 +63,7 @@ class LoopHost:
         if loop is None or thread is None:
             return
         loop.call_soon_threadsafe(loop.stop)
-        if thread.ident != threading.get_ident():
+        if not stuck and thread.ident != threading.get_ident():
             thread.join(2 * LAST_TASKS)
 
     def _ready_loop(self) -> asyncio.AbstractEventLoop:

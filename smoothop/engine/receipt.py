@@ -139,7 +139,9 @@ class Receipt(Latch):
         self._value = value
         self._failure = failure
         self._cause = cause
-        self.set()
+        self.is_set = True  # first the fact, then who waits: see Latch
+        if self._waiters is not None:
+            self.set()
         if self._delivery is not None:
             self._delivery.set()
         return True

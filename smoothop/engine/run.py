@@ -48,7 +48,6 @@ class Run:
         "slot",
         "started_at",
         "stop",
-        "stop_announced",
         "stopping",
         "thread",
     )
@@ -60,7 +59,6 @@ class Run:
         self.budget = PanicBudget(Policy.of(config))
         self.begun = False
         self.started_at = machine.time()
-        self.stop_announced = False
         self.stopping = False
         self.stop = Latch()
         self.leaving = False

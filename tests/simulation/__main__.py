@@ -74,9 +74,9 @@ def main(kind: str, first: int, last: int | None = None, core: int | None = None
                     break
             else:
                 if os.environ.get("SMOOTHOP_TRACES"):
-                    print(seed, hashlib.sha256(machine.trace().encode()).hexdigest())  # noqa: T201
+                    print(seed, hashlib.sha256(machine.trace().encode()).hexdigest())
                 elif last is None:
-                    print(machine.trace())  # noqa: T201
+                    print(machine.trace())
             if seed % 50 == 0:
                 gc.collect()
     return failures
@@ -85,7 +85,7 @@ def main(kind: str, first: int, last: int | None = None, core: int | None = None
 def _report(kind: str, seed: int, error: BaseException) -> None:
     again = f"(cd tests && PYTHONPATH=.. python -m simulation {kind} {seed})"
     notes = "\n".join(getattr(error, "__notes__", ()))
-    print(f"seed {seed} of {kind}: {type(error).__name__}: {error}\nagain: {again}\n{notes}")  # noqa: T201
+    print(f"seed {seed} of {kind}: {type(error).__name__}: {error}\nagain: {again}\n{notes}")
 
 
 if __name__ == "__main__":
