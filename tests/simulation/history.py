@@ -8,23 +8,18 @@ from random import Random
 from threading import get_ident
 from typing import Any
 
-from simulation.actors import (
-    NAMES,
-    Actor,
-    AsyncActor,
-    Caller,
-    LoopWays,
-    SyncActor,
-    Ways,
-    drawn_config,
-)
+from simulation.actors import Actor, AsyncActor, SyncActor, drawn_config
+from simulation.callers import Caller
 from simulation.ledger import Ledger, lifecycle_faults
+from simulation.ways import LoopWays, Ways
 from smoothop import Cancellation, Completion, Operator, SmoothopError, StopTimeoutError
 from smoothop.engine.mailbox import Mailbox
 from smoothop.engine.run import Run
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
+
+NAMES = ("a", "b", "c", "d")
 
 
 class History:
