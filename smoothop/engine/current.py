@@ -43,6 +43,12 @@ def enter_task(task: Task[None], slot: Slot) -> None:
     _tasks[task] = slot
 
 
+def leave_task(task: Task[None] | None) -> None:
+    """Say that `task` has ended: its slot holds it, so it would never be forgotten by itself."""
+    if task is not None:
+        _tasks.pop(task, None)
+
+
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
     if _here.slot is not None or not _tasks:

@@ -7,8 +7,8 @@ threads only read `phase`, `since` and `receipt`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.context import AsyncContext, Context
@@ -226,11 +226,17 @@ class Slot:
 
 
 def _wrong_result(result: object) -> TypeError:
-    if inspect.iscoroutine(result):
-        result.close()  # nobody will await it
+    # By type(), not isinstance: that asks the object for its __class__, which may be anything.
+    kind = type(result)
+    if kind is CoroutineType:
+        result.close()  # type: ignore[attr-defined]  # nobody will await it
         hint = ": declare the handler with `async def`, or do not return a coroutine"
     else:
         hint = ": return none(...), done(...) or fail(...)"
-    kind = f"the class {result.__qualname__}" if isinstance(result, type) else type(result).__name__
-    what = "None" if result is None else kind
+    if result is None:
+        what = "None"
+    elif issubclass(kind, type):
+        what = f"the class {result.__name__}"  # type: ignore[attr-defined]  # as all classes have
+    else:
+        what = kind.__name__
     return TypeError(f"the handler must return a HandleResult, it returned {what}{hint}")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from smoothop.engine.completion import Completion
-from smoothop.errors import StopTimeoutError
+from smoothop.errors import SmoothopError, StopTimeoutError
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -23,13 +23,19 @@ def limited(stopped: Completion, parts: Parts, limit: float, timers: Timers) -> 
         parts: each worker that was asked to stop, and the completion of its stop.
         limit: in seconds.
         timers: who counts them.
+
+    Raises:
+        SmoothopError: the system gives no thread to count them; the workers are asked all the same.
     """
     if stopped.done():
         return stopped
     cores = tuple(parts)
     outcome = Completion(cores[0].machine, cores, "its own stop")
     outcome.threads = stopped.threads
-    give_up = timers.call_later(limit, lambda: outcome.fail(stop_timeout(_late(parts), limit)))
+    try:
+        give_up = timers.call_later(limit, lambda: outcome.fail(stop_timeout(_late(parts), limit)))
+    except RuntimeError as error:
+        raise SmoothopError(f"asked to stop, but nothing can count the seconds: {error}") from error
 
     def pass_on(_: object) -> None:
         give_up()
