@@ -9,7 +9,12 @@ from concurrent.futures import Future, InvalidStateError
 from typing import TYPE_CHECKING, Final, cast
 
 from smoothop._durations import Duration, seconds
-from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait, waits_without_limit
+from smoothop.engine.current import (
+    current_slot,
+    refuse_blocking_loop,
+    refuse_own_wait,
+    waits_without_limit,
+)
 from smoothop.engine.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -51,7 +56,7 @@ class Completion(Future[None]):
             waiter = Waiter(self._machine)
             self.add_done_callback(lambda _: waiter.wake())
             if limit is None:
-                with waits_without_limit(self._cores, self._what):
+                with waits_without_limit(current_slot(), self._cores, self._what, self.done):
                     waiter.wait(None)
             else:
                 waiter.wait(limit)
@@ -83,7 +88,7 @@ class Completion(Future[None]):
 
         if not self.done():
             refuse_own_wait(self._cores, self._what)
-            with waits_without_limit(self._cores, self._what):
+            with waits_without_limit(current_slot(), self._cores, self._what, self.done):
                 yield from wrap_future(self).__await__()
         super().result(0)
 

@@ -26,6 +26,8 @@ from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
+    from smoothop.engine.current import UnlimitedWait
+    from smoothop.engine.machine import Thread
     from smoothop.engine.operator import Operator
     from smoothop.handlers import HandlerCalls
 
@@ -34,10 +36,11 @@ class WorkerCore:
     """One worker, whether it runs or not.
 
     Attributes:
+        thread: that of the latest run, if it had one of its own.
         run: the present run, from the start until everything about its end is told.
+        abandoned: why, since close has settled all its receipts: it takes no further message.
         last: the most recent event, raw; see `snapshots.last_event`.
-        waits_for: the worker whose progress this one's handler waits for without limit.
-        waits_for_room: whether it is room in that worker's mailbox that it waits for.
+        waits_for: what this one's handler waits for without limit.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class WorkerCore:
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
+        self._time = self.machine.time
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
@@ -60,9 +64,10 @@ class WorkerCore:
         self.audience = Audience(self.machine)
         self.own_rings: list[Ring] = []
         self.run: Run | None = None
+        self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
-        self.waits_for: WorkerCore | None = None
-        self.waits_for_room = False
+        self.waits_for: UnlimitedWait | None = None
+        self.abandoned: str | None = None
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -74,7 +79,6 @@ class WorkerCore:
         self.last_error_at: float | None = None
         self._start_again = False
         self._restarts: list[Completion] = []
-        self._refusal: Refusal | None = None
 
     # -- what is there
 
@@ -102,10 +106,10 @@ class WorkerCore:
             SmoothopError: it is being removed, or no thread could be started for it.
         """
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
             if self.run is not None:
-                self._start_again = self.run.asked_to_stop or self.run.ending
+                self._start_again = self._start_again or self.run.leaving
                 return
             run = self._new_run()
         self._launch(run)
@@ -120,6 +124,8 @@ class WorkerCore:
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
+            if self.thread is not None:  # it said that it has stopped, and may be on its way out
+                stopped.threads.append(self.thread)
             stopped.succeed()
         else:
             self._ask(run, reason, announce=announce)
@@ -143,11 +149,11 @@ class WorkerCore:
         """
         restarted = Completion(self.machine, (self,), "its own restart")
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
             self.config = refuse_unbuilt(replace(self.config, **changes))
             run = self.run
-            again = run is not None and (self._start_again or not (run.asked_to_stop or run.ending))
+            again = run is not None and (self._start_again or not run.leaving)
             if run is not None and again:
                 announce = self._want_stop(run)
                 self._start_again = True
@@ -172,8 +178,6 @@ class WorkerCore:
             reason: why it stops.
         """
         retired = Completion(self.machine, (self,))
-        with self.lock:
-            self._refusal = refusal
         self.mailbox.refuse(refusal)
         stopped = self.stop(reason)
         retired.threads = stopped.threads
@@ -193,9 +197,11 @@ class WorkerCore:
 
     def abandon(self, why: str) -> None:
         """Settle every receipt, that of the message being handled too: nobody waits any longer."""
+        self.abandoned = why
         self.drop_waiting(why)
-        if self.run is not None:
-            self._drop_current(self.run, why)
+        run = self.run
+        if run is not None:
+            self._drop_current(run, why)
 
     def forked(self) -> None:
         """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
@@ -209,7 +215,7 @@ class WorkerCore:
 
     def started(self, run: Run) -> None:
         """The loop of `run` has begun."""
-        del run
+        run.begun = True
         self.publish(
             self.audience.lifecycle,
             (LifecycleEvent, self.name, self.machine.time(), "started", None),
@@ -243,15 +249,16 @@ class WorkerCore:
         with self.lock:
             if run.over:
                 return
-            run.over = True
+            run.over = run.leaving = True
             self.failed = reason == "panic limit"
             self.stop_reason = reason
             self.stopped_at = self.machine.time()
             self.handled_before += run.handled
         self._drop_current(run, "it ended before it finished the message")
         self.log.info("worker stopped", reason=reason)
-        raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
-        self.publish(self.audience.lifecycle, raw)
+        if run.begun:
+            raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
+            self.publish(self.audience.lifecycle, raw)
         self._end_streams()
         self._conclude(run)
 
@@ -276,13 +283,12 @@ class WorkerCore:
     def listen(self, ring: Ring) -> None:
         """Let `ring` have the events until the worker stops."""
         with self.lock:
-            gone = self._refusal is not None
+            gone = self.mailbox.refusal is not None
             if not gone:
                 self.own_rings.append(ring)
+                self.audience.attach(ring)
         if gone:
             ring.end()
-        else:
-            self.audience.attach(ring)
 
     def unlisten(self, ring: Ring) -> None:
         """Let `ring` have no further events."""
@@ -300,8 +306,7 @@ class WorkerCore:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
     def _accepted(self) -> None:
-        raw = (DispatchEvent, self.name, self.machine.time(), True, None)
-        self.last = raw
+        self.last = raw = (DispatchEvent, self.name, self._time(), True, None)
         if self.audience.dispatch:
             self.publish(self.audience.dispatch, raw)
 
@@ -329,7 +334,7 @@ class WorkerCore:
         self.note_error(typed_text(error))
         self.log.error("worker could not be started: %s", error, cause=error)
         with self.lock:
-            run.over = True
+            run.over = run.leaving = True
             self.failed = True
             self._start_again = False
         self._conclude(run)
@@ -337,9 +342,9 @@ class WorkerCore:
     def _want_stop(self, run: Run | None) -> bool:
         """Note, under the lock, that it is to stop; tell whether that is news."""
         self._start_again = False
-        if run is None or run.asked_to_stop or run.over:
+        if run is None or run.leaving:
             return False
-        run.asked_to_stop = True
+        run.leaving = True
         return True
 
     def _ask(self, run: Run, reason: StopReason, *, announce: bool) -> None:
@@ -357,7 +362,7 @@ class WorkerCore:
     def _conclude(self, run: Run) -> None:
         with self.lock:
             self.run = None
-            again = self._start_again and self._refusal is None
+            again = self._start_again and self.mailbox.refusal is None
             self._start_again = False
             following = self._new_run() if again else None
             restarts, self._restarts = self._restarts, []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from smoothop.errors import SmoothopError
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
 
 
-MOST_WAITS: Final = 10_000
-"""A chain that changes while it is followed could be followed for ever."""
-
-
 class _Here(threading.local):
     slot: Slot | None = None
+    has_tasks: bool = False
 
 
 _here = _Here()
@@ -41,6 +38,7 @@ def enter_task(task: Task[None], slot: Slot) -> None:
     Tasks that a handler starts beside it do not: they may wait for the worker's stop.
     """
     _tasks[task] = slot
+    _here.has_tasks = True
 
 
 def leave_task(task: Task[None] | None) -> None:
@@ -51,8 +49,9 @@ def leave_task(task: Task[None] | None) -> None:
 
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
-    if _here.slot is not None or not _tasks:
-        return _here.slot
+    slot = _here.slot
+    if slot is not None or not _here.has_tasks:
+        return slot
     asyncio = sys.modules["asyncio"]
     try:
         task = asyncio.current_task()
@@ -74,23 +73,29 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
         )
 
 
-@contextmanager
-def waits_without_limit(cores: Collection[WorkerCore], what: str) -> Iterator[None]:
-    """Note that the caller's worker, if it is one, now waits for another one to get on.
+class UnlimitedWait(NamedTuple):
+    """A worker's handler waits, without limit, until `cores` have got on."""
 
-    A wait for several at once is not noted: an operator's workers can only wait for all of
-    another operator's.
+    cores: Collection[WorkerCore]
+    is_over: Callable[[], bool]
+    """Whether what it waits for has come: its thread may not have woken up yet."""
+
+
+@contextmanager
+def waits_without_limit(
+    slot: Slot | None, cores: Collection[WorkerCore], what: str, is_over: Callable[[], bool]
+) -> Iterator[None]:
+    """Note that the worker of `slot`, if there is one, waits in this block for `cores` to get on.
 
     Raises:
-        SmoothopError: that other worker waits, maybe through others, for the caller's.
+        SmoothopError: one of them waits, maybe through others, for the worker of `slot`.
     """
-    slot = current_slot()
-    if slot is None or len(cores) != 1:
+    if slot is None:
         yield
         return
-    (slot.core.waits_for,) = cores
+    slot.core.waits_for = UnlimitedWait(cores, is_over)
     try:
-        circle = chain_of_waits(slot.core)
+        circle = circle_of_waits(slot.core)
         if circle:
             raise SmoothopError(
                 f"waiting for {what} would never end, these workers wait for each other: "
@@ -115,23 +120,22 @@ def refuse_blocking_loop(cores: Collection[WorkerCore]) -> None:
             )
 
 
-def chain_of_waits(core: WorkerCore) -> list[str]:
+def circle_of_waits(core: WorkerCore) -> list[str]:
     """Return the names along a circle of workers of which each waits for the next, or nothing.
 
-    A worker's `waits_for` is set before it looks, so of two that close a circle at the same
+    A worker's `waits_for` is set before it looks, so of those that close a circle at the same
     moment at least one sees it.
     """
-    names, at = [core.name], _awaited(core)
-    while at is not None and len(names) <= MOST_WAITS:
-        names.append(at.name)
-        if at is core:
-            return names
-        at = _awaited(at)
+    seen = {core}
+    ways = [(core, [core.name])]
+    while ways:
+        at, names = ways.pop()
+        wait = at.waits_for
+        if wait is None or wait.is_over():
+            continue
+        if core in wait.cores:
+            return [*names, core.name]
+        following = [other for other in wait.cores if other not in seen]
+        seen.update(following)
+        ways += [(other, [*names, other.name]) for other in following]
     return []
-
-
-def _awaited(core: WorkerCore) -> WorkerCore | None:
-    run = core.run
-    if core.waits_for_room and run is not None and run.stopping:
-        return None  # being asked to stop ends a wait for room
-    return core.waits_for

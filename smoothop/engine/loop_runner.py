@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
 from smoothop.engine.current import enter_task, leave_task
-from smoothop.engine.supervision import Decision, End, Step, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.waiting import LoopWaiter
-from smoothop.events import Phase, StopReason
+from smoothop.events import STOPPING, StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
@@ -80,13 +80,13 @@ class LoopRunner:
         slot = self._slot
         decision = slot.begin()
         while not isinstance(decision, End):
-            if decision is Step.CALL:
+            if decision is CALL:
                 decision = await self._handle()
-            elif decision is Step.SET_UP:
+            elif decision is SET_UP:
                 decision = await self._set_up()
             else:
                 decision = await self._sleep(decision)
-        slot.phase = Phase.STOPPING
+        slot.phase = STOPPING
         if slot.is_set_up:
             await self._tear_down()
         return decision.reason
@@ -108,7 +108,7 @@ class LoopRunner:
             except BaseException as error:  # noqa: BLE001 - the fence around handlers
                 return self._raised(error)
             decision = slot.returned(result, began)
-            if decision is not Step.CALL:
+            if decision is not CALL:
                 return decision
 
     async def _set_up(self) -> Decision:

@@ -192,11 +192,12 @@ class Operator:
         Raises:
             WorkerNotFoundError: there is no such worker.
         """
-        core = self._core(name)
         with self._lock:
             removal = self._removals.get(name)
             if removal is not None:
                 return removal
+            # With the lock: by now the name may stand for nobody, or for somebody else.
+            core = self._core(name)
             removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
         retired = core.retire(
             lambda: WorkerNotFoundError(name), "it was removed before it handled the message"
@@ -501,9 +502,9 @@ class Operator:
             core.abandon("the operator was closed")
         for ring in rings:
             ring.end()
-        stuck = [core for core in cores if core.is_running()]
+        stuck = [core for core in cores if core.run is not None]
         if self._host is not None:
-            self._host.close(stuck=bool(stuck))
+            self._host.close(cores, stuck=bool(stuck))
         self._cores, self._views = {}, {}
         if stuck:
             raise stop_timeout(stuck, limit)

@@ -20,10 +20,12 @@ class Run:
     """The state of one life of a worker; its owner is `WorkerCore`.
 
     Attributes:
-        asked_to_stop: under the lock: somebody has asked it to, and nobody wants it to go on.
+        begun: set by its loop's first step; a task that is cancelled before never gets there.
+        leaving: set once, with the worker's lock: it was decided that this run ends, because the
+            worker was asked to stop or has reached its panic limit. What comes after it is for
+            those who come after that moment to decide.
         stopping: set once, when the worker is asked to stop; read by its loop without a lock.
         stop: the same for those who wait for it.
-        ending: set when it ends by itself: the panic limit is reached.
         over: set by the worker's own last step: none of its code runs any more.
         reason: why it stops.
         ended: the completions of those who asked it to stop.
@@ -33,12 +35,12 @@ class Run:
     """
 
     __slots__ = (
-        "asked_to_stop",
+        "begun",
         "budget",
         "config",
         "ended",
-        "ending",
         "handled",
+        "leaving",
         "loop_runner",
         "loop_thread",
         "over",
@@ -55,11 +57,11 @@ class Run:
     def __init__(self, config: Config, machine: Machine) -> None:
         self.config = config
         self.budget = PanicBudget(Policy.of(config))
+        self.begun = False
         self.started_at = machine.time()
-        self.asked_to_stop = False
         self.stopping = False
         self.stop = Latch()
-        self.ending = False
+        self.leaving = False
         self.over = False
         self.reason: StopReason = "requested"
         self.handled = 0

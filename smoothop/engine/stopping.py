@@ -23,19 +23,23 @@ def limited(stopped: Completion, parts: Parts, limit: float, timers: Timers) -> 
         parts: each worker that was asked to stop, and the completion of its stop.
         limit: in seconds.
         timers: who counts them.
-
-    Raises:
-        SmoothopError: the system gives no thread to count them; the workers are asked all the same.
     """
     if stopped.done():
         return stopped
     cores = tuple(parts)
     outcome = Completion(cores[0].machine, cores, "its own stop")
     outcome.threads = stopped.threads
+
+    def time_is_up() -> None:
+        late = [core for core, part in parts.items() if not part.done() and core.run is not None]
+        if late:  # otherwise the last of them is just about to say that it has stopped
+            outcome.fail(stop_timeout(late, limit))
+
     try:
-        give_up = timers.call_later(limit, lambda: outcome.fail(stop_timeout(_late(parts), limit)))
+        give_up = timers.call_later(limit, time_is_up)
     except RuntimeError as error:
-        raise SmoothopError(f"asked to stop, but nothing can count the seconds: {error}") from error
+        outcome.fail(_unwatched(cores, error))
+        return outcome
 
     def pass_on(_: object) -> None:
         give_up()
@@ -45,17 +49,19 @@ def limited(stopped: Completion, parts: Parts, limit: float, timers: Timers) -> 
     return outcome
 
 
+def _unwatched(cores: Collection[WorkerCore], error: RuntimeError) -> SmoothopError:
+    names = ", ".join(core.name for core in cores)
+    failure = SmoothopError(f"{names}: asked to stop, but nobody can watch the timeout: {error}")
+    failure.__cause__ = error
+    return failure
+
+
 def stop_timeout(stuck: Collection[WorkerCore], limit: float) -> StopTimeoutError:
     """Return the error that says which workers still run, and where each stands."""
     stacks = {core.name: core.stack() for core in stuck}
     count = "1 worker" if len(stacks) == 1 else f"{len(stacks)} workers"
     lines = [f"  {name}: {_last_line(stack)}" for name, stack in stacks.items()]
     return StopTimeoutError("\n".join([f"{count} did not stop within {limit:g} s", *lines]), stacks)
-
-
-def _late(parts: Parts) -> list[WorkerCore]:
-    # Not those that run: one that has stopped may have been started again since.
-    return [core for core, part in parts.items() if not part.done()]
 
 
 def _last_line(stack: str) -> str:

@@ -183,9 +183,10 @@ def test_a_stop_with_a_timeout_that_gets_no_thread_to_count_it_still_stops(no_mo
         op.start("w")
         entered.wait()
         again = no_more_threads()
-        with pytest.raises(SmoothopError, match="can't start new thread"):
-            op.stop("w", timeout=60)
+        stopped = op.stop("w", timeout=60)
         again()
+        with pytest.raises(SmoothopError, match="nobody can watch the timeout: can't start"):
+            stopped.result(DEADLINE)
         assert op.worker("w").phase == "stopping"
         leave.open()
 
