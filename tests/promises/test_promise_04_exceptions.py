@@ -180,5 +180,6 @@ def test_nor_does_one_from_setup_or_teardown(way, where, name):
         else:
             op.dispatch("w", 1).result(DEADLINE)
             op.stop("w").result(DEADLINE)
+            assert worker.snapshot().stop_reason == "requested"
         assert op.dispatch("bystander", 1).result(DEADLINE) == "there"
         assert worker.status == "stopped"
