@@ -9,7 +9,9 @@ from typing import Final, TypeVar
 from smoothop.testing.carriers import Carriers
 from smoothop.testing.event_loop import SimEventLoop
 from smoothop.testing.locks import SimGate, SimLock
-from smoothop.testing.scheduler import NANOSECONDS, START, Scheduler, SimThread, Style
+from smoothop.testing.scheduler import NANOSECONDS, START, Scheduler
+from smoothop.testing.style import Style
+from smoothop.testing.threads import SimThread
 
 T = TypeVar("T")
 
