@@ -124,10 +124,12 @@ class Registry:
             InvalidHandlerError: a handler the operator has already has wrong hooks of its own.
             OperatorClosedError: the operator is closed.
         """
+        from smoothop.plugins.around import HOOK as AROUND  # noqa: PLC0415 - only here
         from smoothop.plugins.relay import Relay  # noqa: PLC0415 - it imports pluggy
 
         if not self._switches.no_plugins:
-            operator.observe(Relay(self._loaded_hooks().plugins(), self._max_failures))
+            hooks = self._loaded_hooks()
+            operator.observe(Relay(hooks.plugins(), hooks.in_order(AROUND), self._max_failures))
 
     def find(self, reference: str) -> HandlerInfo:
         """Return what is known about a handler, without importing it.
