@@ -243,7 +243,7 @@ class Registry:
         of_both = (published.name, published.target, published.distribution, published.version)
         if published.group == HANDLERS:
             self._catalogue.add(Slot(HandlerInfo(*of_both, state, error)))
-        elif self._switches.no_plugins and state == "unchecked":
+        elif self._switches.no_plugins and state != "disabled":
             self._plugins.append(PluginInfo(*of_both, "disabled", "disabled with all hook plugins"))
         else:
             self._plugins.append(PluginInfo(*of_both, state, error))

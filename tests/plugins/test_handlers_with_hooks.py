@@ -134,7 +134,7 @@ class Early(Watching):
 )
 def test_a_handler_with_wrong_hooks_is_refused_and_its_name_stays_free(handler, reason):
     with followed() as operator:
-        with pytest.raises(InvalidHandlerError, match="the hooks of .*: ") as caught:
+        with pytest.raises(InvalidHandlerError, match=r"the hooks of .*: ") as caught:
             operator.add_handler("own", handler())
         assert reason in str(caught.value)
         operator.add_handler("own", Watching())
