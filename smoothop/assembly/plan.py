@@ -10,6 +10,7 @@ from smoothop.assembly.problems import Problem, nearest
 from smoothop.assembly.resolve import DEFAULT, Resolved, Value, WorkerTable
 from smoothop.errors import ConfigError
 from smoothop.plugins.loading import way_out
+from smoothop.plugins.wording import searched
 
 if TYPE_CHECKING:
     from smoothop.plugins.info import HandlerInfo
@@ -119,7 +120,7 @@ def _explain_unknown(name: str, what: str, resolved: Resolved, registry: Registr
     if any(info.name == name for info in registry.handlers):
         return what  # it is known, but published twice
     known = runnable_names(resolved, registry)
-    return f"no worker or handler {name!r}{nearest(name, known)}" if known else what
+    return f"no worker or handler {name!r}{nearest(name, known)}{searched()}" if known else what
 
 
 def _plan_discovered(plan: Plan, registry: Registry, *, is_strict: bool) -> None:

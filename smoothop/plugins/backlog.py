@@ -26,6 +26,7 @@ class Backlog:
     """
 
     __slots__ = (
+        "__weakref__",
         "_ended",
         "_frequent",
         "_lock",

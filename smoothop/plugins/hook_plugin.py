@@ -10,6 +10,7 @@ from dataclasses import replace
 from inspect import iscoroutine
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from smoothop.engine.logs import write
 from smoothop.plugins.checking import specifications
@@ -44,7 +45,8 @@ class HookPlugin:
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
         self._in_a_row: Counter[str] = Counter()
-        self._backlogs: list[Backlog] = []
+        # Weakly: an operator that was never closed must not live as long as the registry.
+        self._backlogs: WeakSet[Backlog] = WeakSet()
         self._dropped_before = 0
         self.hooks = tuple(sorted(self._functions))
         self.is_off = False
@@ -124,13 +126,13 @@ class HookPlugin:
     def begin_backlog(self, backlog: Backlog) -> None:
         """Count also what it drops."""
         with self._lock:
-            self._backlogs.append(backlog)
+            self._backlogs.add(backlog)
 
     def end_backlog(self, backlog: Backlog) -> None:
         """Keep what it has dropped, and forget it."""
         with self._lock:
             if backlog in self._backlogs:
-                self._backlogs.remove(backlog)
+                self._backlogs.discard(backlog)
                 self._dropped_before += backlog.dropped
 
     def _failed(self, hook: str, error: BaseException) -> None:

@@ -14,7 +14,7 @@ from smoothop.engine.logs import write
 from smoothop.engine.streams import RawEvent, make_event
 from smoothop.errors import SmoothopError
 from smoothop.events import KINDS, Kind
-from smoothop.plugins.backlog import Backlog
+from smoothop.plugins.backlog import Backlog, Item
 from smoothop.plugins.hook_plugin import HookPlugin, logger
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ class Lane:
         self._machine = machine
         self._backlog = Backlog(machine, BACKLOG)
         self._exceptions: deque[Exposed] = deque(maxlen=EXCEPTIONS)
+        self._items: list[Item] = []
         self._has_thread = False
+        self._is_given_up = False
         self._told_of_drops = False
         plugin.begin_backlog(self._backlog)
 
@@ -98,8 +100,9 @@ class Lane:
         return self.ended
 
     def give_up(self) -> None:
-        """Say which call did not return, and let go what waits; at the end, if it does not come."""
-        left = self._backlog.clear()
+        """Tell no more after the present call, and say which it is, if it has not ended."""
+        self._is_given_up = True
+        left = self._backlog.clear() + len(self._items)
         if not self.ended.done():
             write(
                 logger,
@@ -123,7 +126,8 @@ class Lane:
             while items := self._backlog.take():
                 # Popped one by one: an exception is let go as soon as its call is over.
                 items.reverse()
-                while items:
+                self._items = items
+                while items and not self._is_given_up:
                     self._call(*items.pop())
                 self._say_if_too_slow()
         finally:
@@ -163,6 +167,7 @@ class Lane:
 
     def _conclude(self) -> None:
         self._backlog.clear()
+        self._items = []
         self.plugin.end_backlog(self._backlog)
         self.ended.succeed()
 

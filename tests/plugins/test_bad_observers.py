@@ -2,14 +2,16 @@
 
 import gc
 import logging
+import statistics
 import threading
+import time
 import weakref
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 from support.hooks import SOON, Blocked, Recorder, followed
 
-from smoothop import Config, SmoothopError, done, hookimpl
+from smoothop import Config, SmoothopError, done, hookimpl, none
 from smoothop.plugins import lane
 from smoothop.plugins.lane import BACKLOG, EXCEPTIONS
 
@@ -163,6 +165,29 @@ def test_a_hanging_observer_keeps_neither_worker_nor_other_plugin_nor_close_wait
         f"{BACKLOG} further calls are not made"
     )
     hanging.let_go.set()
+
+
+def test_after_close_has_given_up_on_an_observer_it_is_called_no_more(caplog):
+    class Slow(Blocked):
+        calls = 0
+
+        @hookimpl
+        def smoothop_worker_added(self):
+            self.calls += 1
+            self.here()
+
+    slow = Slow()
+    with followed(slow=slow) as operator:
+        for number in range(5):
+            operator.add_handler(f"worker-{number}", answer)
+        operator.start("worker-0")
+        assert slow.entered.wait(SOON)
+    slow.let_go.set()
+    for thread in threading.enumerate():
+        if thread.name == "smoothop-hooks-slow":
+            thread.join()
+    assert slow.calls == 1
+    assert "in its hook smoothop_worker_added; 4 further calls are not made" in caplog.text
 
 
 def test_an_observer_that_was_too_slow_is_told_the_latest_events_and_named_once(caplog):
@@ -349,3 +374,36 @@ def test_a_sleeping_observer_changes_nothing_in_the_rhythm_of_a_handler():
         assert operator.stop("busy").wait(SOON)
         hanging.let_go.set()
     assert operator.observers[0].dropped > 0
+
+
+@pytest.mark.soak
+def test_the_99th_percentile_of_a_handlers_rhythm_stays_within_five_percent():
+    """Promise 11: medians of 20 runs each, taken in turn, so that other load meets both."""
+
+    def percentile(*plugins):
+        times, enough = [], threading.Event()
+
+        def beat(ctx):
+            times.append(time.perf_counter())
+            if len(times) == 2_000:
+                enough.set()
+            ctx.wait(0.0005)
+            return none(60) if enough.is_set() else done()
+
+        with followed(*plugins) as operator:
+            operator.add_handler("beat", beat)
+            operator.start("beat")
+            assert enough.wait(60)
+        intervals = sorted(later - sooner for sooner, later in pairwise(times))
+        return intervals[int(len(intervals) * 0.99)]
+
+    class Sleeping:
+        @hookimpl
+        def smoothop_handle(self):
+            time.sleep(0.005)
+
+    alone, watched = [], []
+    for _ in range(20):
+        alone.append(percentile())
+        watched.append(percentile(Sleeping()))
+    assert statistics.median(watched) <= 1.05 * statistics.median(alone)

@@ -50,6 +50,13 @@ MISBEHAVING = {
     "moves": "import os\nos.chdir('/')",
     "signals": "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)",
 }
+SLOW = """
+import threading
+threading.Event().wait(0.25)  # slower than is remarked
+from smoothop import none
+def handle(ctx):
+    return none(60)
+"""
 NAMED = {
     "raises": "hook smoothop_lifecycle of plugin 'raises' of acme-raises 1.0 failed: SystemExit: ",
     "hangs": "plugin 'hangs' of acme-hangs 1.0 is left behind in its hook smoothop_lifecycle",
@@ -76,6 +83,12 @@ def wheels(directory):
             entry_points={PLUGINS: {"good": f"acme_{name}"}}
             | ({HANDLERS: {"good": "acme_good:handle"}} if name == "good" else {}),
         )
+    yield build_wheel(
+        directory,
+        "acme-slow",
+        files={"acme_slow.py": SLOW},
+        entry_points={PLUGINS: {"slow-hooks": "acme_slow"}, HANDLERS: {"slow": "acme_slow:handle"}},
+    )
     yield build_wheel(
         directory,
         "acme-malformed",
@@ -145,7 +158,7 @@ def test_plugins_shows_each_with_state_hooks_and_what_is_wrong(environment, tmp_
     ended = environment.execute("-m", "smoothop", "plugins", "--json", check=False)
     assert ended.returncode == 7
     shown = {(one["name"], one["distribution"]): one for one in json.loads(ended.stdout)}
-    assert len(shown) == len(BROKEN) + len(MISBEHAVING) + 3
+    assert len(shown) == len(BROKEN) + len(MISBEHAVING) + 4
     for name, (_, reason) in BROKEN.items():
         one = shown[name, f"acme-{name}"]
         assert (one["state"], one["hooks"]) == ("broken", [])
@@ -184,8 +197,8 @@ def test_what_is_disabled_by_entry_point_or_distribution_is_not_imported(environ
     variables = {"SMOOTHOP_DISABLE_PLUGINS": ",".join(names)}
     ended = environment.execute("-m", "smoothop", "plugins", "--json", variables=variables)
     states = {one["name"]: one["state"] for one in json.loads(ended.stdout)}
-    assert ended.stderr == ""
-    assert {name for name, state in states.items() if state != "disabled"} == {"good"}
+    assert "acme_" not in ended.stderr
+    assert {name for name, state in states.items() if state != "disabled"} == {"good", "slow-hooks"}
 
 
 def test_strict_refuses_to_run_and_names_every_broken_plugin(environment, tmp_path):
@@ -197,3 +210,74 @@ def test_strict_refuses_to_run_and_names_every_broken_plugin(environment, tmp_pa
     for name in (*BROKEN, "malformed"):
         (line,) = [one for one in problems if f"of acme-{name} 1.0: is broken: " in one]
         assert f"SMOOTHOP_DISABLE_PLUGINS={name}" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("plugins",), "plugin 'slow-hooks' of acme-slow 1.0: its import takes 0."),
+        (("list", "--check"), "handler 'slow' of acme-slow 1.0: its import takes 0."),
+    ],
+)
+def test_a_slow_import_is_remarked_with_its_time_and_a_quick_one_is_not(
+    environment, arguments, named
+):
+    variables = {"SMOOTHOP_DISABLE_PLUGINS": ",".join((*BROKEN, "malformed"))}
+    ended = environment.execute("-m", "smoothop", *arguments, variables=variables)
+    (line,) = [one for one in ended.stderr.splitlines() if "its import takes" in one]
+    assert line.startswith(named)
+
+
+def test_strict_makes_a_discovered_handler_fatal_that_cannot_be_loaded(tmp_path):
+    environment = Environment.create(tmp_path / "env")
+    sources = {"good": GOOD, "gone": "import nowhere_to_be_found"}
+    wheels = [
+        build_wheel(
+            tmp_path,
+            f"acme-{name}",
+            files={f"acme_{name}.py": source},
+            entry_points={HANDLERS: {name: f"acme_{name}:handle"}},
+        )
+        for name, source in sources.items()
+    ]
+    malformed = build_wheel(
+        tmp_path, "acme-malformed", files={}, entry_points=f"[{HANDLERS}]\nmalformed = no\n"
+    )
+    environment.install(*wheels, malformed)
+    (environment.path / "smoothop.toml").write_text("[plugins]\nstrict = true\n")
+    ended = environment.execute("-m", "smoothop", "run", "--all", check=False)
+    assert ended.returncode == 7
+    assert "smoothop: 2 problems\n" in ended.stderr
+    assert "handler 'malformed' of acme-malformed 1.0: is broken" in ended.stderr
+    assert "handler 'gone' of acme-gone 1.0" in ended.stderr
+    assert "No module named 'nowhere_to_be_found'" in ended.stderr
+
+
+def test_max_failures_of_the_file_counts(tmp_path):
+    environment = Environment.create(tmp_path / "env")
+    raises = """
+from smoothop import done, hookimpl, none
+
+calls = []
+def handle(ctx):
+    calls.append(1)
+    return none(60) if len(calls) > 20 else done()
+
+@hookimpl
+def smoothop_handle():
+    raise ValueError("again")
+"""
+    wheel = build_wheel(
+        tmp_path,
+        "acme-raises",
+        files={"acme_raises.py": raises},
+        entry_points={PLUGINS: {"raises": "acme_raises"}, HANDLERS: {"job": "acme_raises:handle"}},
+    )
+    environment.install(wheel)
+    (environment.path / "smoothop.toml").write_text("[plugins]\nmax_failures = 3\n")
+    with Child.on_pipe(
+        command(environment, "run", "--all"), cwd=environment.path, variables=child_variables()
+    ) as child:
+        child.read_until("is called no more: hook smoothop_handle failed 3 times in a row")
+        child.send(signal.SIGTERM)
+        assert child.wait() == 0
