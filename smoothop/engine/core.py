@@ -19,7 +19,7 @@ from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox, Refusal
 from smoothop.engine.run import Run
 from smoothop.engine.slot import Slot
-from smoothop.engine.streams import Audience, RawEvent, Ring
+from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
 from smoothop.engine.texts import typed_text
 from smoothop.engine.thread_runner import launch as launch_thread
 from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
@@ -28,6 +28,7 @@ from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReaso
 if TYPE_CHECKING:
     from smoothop.engine.current import UnlimitedWait
     from smoothop.engine.machine import Thread
+    from smoothop.engine.observing import Watch
     from smoothop.engine.operator import Operator
     from smoothop.handlers import HandlerCalls
 
@@ -63,6 +64,7 @@ class WorkerCore:
         self.mailbox = Mailbox(self.lock, config.mailbox_size, self._accepted)
         self.audience = Audience(self.machine)
         self.own_rings: list[Ring] = []
+        self.watches: list[Watch] = []
         self.run: Run | None = None
         self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
@@ -231,7 +233,7 @@ class WorkerCore:
             "panic recovered", cause=error, attempt=attempts, max_attempts=most, error=text
         )
         raw = (PanicEvent, self.name, self.machine.time(), attempts, text)
-        self.publish(self.audience.panic, raw)
+        self.publish(self.audience.panic, raw, error)
 
     def teardown_failed(self, error: BaseException) -> None:
         """An exception has left `teardown`; the worker stops all the same."""
@@ -264,11 +266,16 @@ class WorkerCore:
 
     # -- what is noted
 
-    def publish(self, rings: tuple[Ring, ...], raw: RawEvent) -> None:
+    def publish(
+        self,
+        listeners: tuple[Listener, ...],
+        raw: RawEvent,
+        exception: BaseException | None = None,
+    ) -> None:
         """Keep the event as the last one and hand it to those who listen."""
         self.last = raw
-        for ring in rings:
-            ring.put(raw)
+        for listener in listeners:
+            listener.put(raw, exception)
 
     def note_error(self, text: str) -> None:
         """Keep the text as that of the last error."""
