@@ -19,13 +19,14 @@ from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox, Refusal
 from smoothop.engine.run import Run
 from smoothop.engine.slot import Slot
-from smoothop.engine.streams import Audience, RawEvent, Ring
+from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
 from smoothop.engine.texts import typed_text
 from smoothop.engine.thread_runner import launch as launch_thread
 from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
+    from smoothop.engine.observing import Watch
     from smoothop.engine.operator import Operator
     from smoothop.engine.receipt import Receipt
     from smoothop.handlers import HandlerCalls
@@ -60,6 +61,7 @@ class WorkerCore:
         self.mailbox = Mailbox(self.lock, config.mailbox_size, self._accepted)
         self.audience = Audience(self.machine)
         self.own_rings: list[Ring] = []
+        self.watches: list[Watch] = []
         self.run: Run | None = None
         self.last: tuple[Any, ...] | None = None
         self.waits_for: WorkerCore | None = None
@@ -213,7 +215,7 @@ class WorkerCore:
             "panic recovered", cause=error, attempt=attempts, max_attempts=most, error=text
         )
         raw = (PanicEvent, self.name, self.machine.time(), attempts, text, waited)
-        self.publish(self.audience.panic, raw)
+        self.publish(self.audience.panic, raw, error)
 
     def teardown_failed(self, error: BaseException) -> None:
         """An exception has left `teardown`; the worker stops all the same."""
@@ -245,11 +247,16 @@ class WorkerCore:
 
     # -- what is noted
 
-    def publish(self, rings: tuple[Ring, ...], raw: RawEvent) -> None:
+    def publish(
+        self,
+        listeners: tuple[Listener, ...],
+        raw: RawEvent,
+        exception: BaseException | None = None,
+    ) -> None:
         """Keep the event as the last one and hand it to those who listen."""
         self.last = raw
-        for ring in rings:
-            ring.put(raw)
+        for listener in listeners:
+            listener.put(raw, exception)
 
     def note_error(self, text: str) -> None:
         """Keep the text as that of the last error."""

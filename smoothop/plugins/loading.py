@@ -119,15 +119,19 @@ def fence(info: HandlerInfo | PluginInfo, what: str) -> Iterator[None]:
 
 def load_error(info: HandlerInfo | PluginInfo, reason: str) -> PluginLoadError:
     """Return an error that names the plugin, the reason and the ways to get rid of it."""
-    message = f"{info.label} ({info.target}) {reason}"
-    if info.distribution is not None:
-        word = info.name if is_name(info.name) else info.distribution
-        message += (
-            f"; remove it with 'pip uninstall {info.distribution}', or switch it off with "
-            f'SMOOTHOP_DISABLE_PLUGINS={word} or disable = ["{word}"] under [plugins] in the '
-            "configuration file"
-        )
-    return PluginLoadError(message)
+    return PluginLoadError(f"{info.label} ({info.target}) {reason}{way_out(info)}")
+
+
+def way_out(info: HandlerInfo | PluginInfo) -> str:
+    """Return the end of a message: the command that removes the plugin, and how to disable it."""
+    if info.distribution is None:
+        return ""
+    word = info.name if is_name(info.name) else info.distribution
+    return (
+        f"; remove it with '{sys.executable} -m pip uninstall {info.distribution}', or switch it "
+        f'off with SMOOTHOP_DISABLE_PLUGINS={word} or disable = ["{word}"] under [plugins] in the '
+        "configuration file"
+    )
 
 
 def located(error: BaseException) -> str:

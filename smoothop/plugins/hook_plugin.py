@@ -1,0 +1,155 @@
+"""`HookPlugin`: one registered plugin, its hooks called behind a fence, its failures counted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from inspect import iscoroutine
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from smoothop.engine.logs import write
+from smoothop.plugins.loading import located, way_out
+
+if TYPE_CHECKING:
+    from pluggy import HookImpl
+
+    from smoothop.plugins.backlog import Backlog
+    from smoothop.plugins.info import PluginInfo
+
+logger = logging.getLogger("smoothop.plugins")
+
+MAX_FAILURES: Final = 10
+"""How often in a row one hook may fail before its plugin is switched off; 0: always."""
+
+
+class HookPlugin:
+    """One hook plugin; its hooks may be called from any thread.
+
+    Attributes:
+        hooks: the names of the hooks it implements, sorted.
+        is_off: whether it failed too often in a row: nothing of it is called any more.
+    """
+
+    def __init__(
+        self, info: PluginInfo, implementations: Mapping[str, Sequence[HookImpl]], max_failures: int
+    ) -> None:
+        self._info = info
+        self._functions = {
+            hook: tuple((one.function, one.argnames) for one in several)
+            for hook, several in implementations.items()
+        }
+        self._max_failures = max_failures
+        self._lock = threading.Lock()
+        self._failures: Counter[str] = Counter()
+        self._in_a_row: Counter[str] = Counter()
+        self._backlogs: list[Backlog] = []
+        self._dropped_before = 0
+        self.hooks = tuple(sorted(self._functions))
+        self.is_off = False
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self._info.name
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return self._info.label
+
+    @property
+    def info(self) -> PluginInfo:
+        """What is known about it now."""
+        with self._lock:
+            return replace(
+                self._info,
+                state="off" if self.is_off else "ok",
+                error=self._why_off() if self.is_off else None,
+                hooks=self.hooks,
+                failures=MappingProxyType(dict(self._failures)),
+                dropped=self._dropped_before + sum(one.dropped for one in self._backlogs),
+            )
+
+    def call(self, hook: str, **arguments: Any) -> bool:
+        """Call its implementations of a hook; tell whether all returned."""
+        returned = [
+            self.fenced(hook, _without_coroutine, function, arguments, names)[0]
+            for function, names in self._functions.get(hook, ())
+        ]
+        return all(returned)
+
+    def results(self, hook: str, **arguments: Any) -> list[Any]:
+        """Call its implementations of a hook; return what each that did not fail returned."""
+        outcomes = [
+            self.fenced(hook, _called, function, arguments, names)
+            for function, names in self._functions.get(hook, ())
+        ]
+        return [result for returned, result in outcomes if returned]
+
+    def fenced(self, hook: str, function: Callable[..., Any], *arguments: Any) -> tuple[bool, Any]:
+        """Call something that belongs to a hook; return whether it returned, and what."""
+        try:
+            result = function(*arguments)
+        except BaseException as error:  # noqa: BLE001 - the fence around hooks
+            self._failed(hook, error)
+            return False, None
+        if self._in_a_row.get(hook):
+            self._in_a_row[hook] = 0
+        return True, result
+
+    def begin_backlog(self, backlog: Backlog) -> None:
+        """Count also what it drops."""
+        with self._lock:
+            self._backlogs.append(backlog)
+
+    def end_backlog(self, backlog: Backlog) -> None:
+        """Keep what it has dropped, and forget it."""
+        with self._lock:
+            if backlog in self._backlogs:
+                self._backlogs.remove(backlog)
+                self._dropped_before += backlog.dropped
+
+    def _failed(self, hook: str, error: BaseException) -> None:
+        with self._lock:
+            self._failures[hook] += 1
+            self._in_a_row[hook] += 1
+            is_first = self._failures[hook] == 1
+            goes_off = not self.is_off and self._in_a_row[hook] == self._max_failures
+            if goes_off:
+                self.is_off = True
+        if is_first:
+            write(
+                logger,
+                logging.WARNING,
+                "hook %s of %s failed: %s%s; its further failures are only counted",
+                hook,
+                self.label,
+                located(error),
+                way_out(self._info),
+            )
+        write(logger, logging.DEBUG, "hook %s of %s failed", hook, self.label, cause=error)
+        if goes_off:
+            write(logger, logging.ERROR, "%s is switched off: %s", self.label, self._why_off())
+
+    def _why_off(self) -> str:
+        hooks = [hook for hook, times in self._in_a_row.items() if times >= self._max_failures > 0]
+        return f"hook {', '.join(hooks)} failed {self._max_failures} times in a row"
+
+
+def _called(
+    function: Callable[..., Any], arguments: Mapping[str, Any], names: Sequence[str]
+) -> Any:
+    return function(*[arguments[name] for name in names])
+
+
+def _without_coroutine(
+    function: Callable[..., Any], arguments: Mapping[str, Any], names: Sequence[str]
+) -> None:
+    result = function(*[arguments[name] for name in names])
+    if result is not None and iscoroutine(result):
+        result.close()
+        raise TypeError("the hook returned a coroutine, which nobody awaits")
