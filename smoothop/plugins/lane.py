@@ -134,9 +134,10 @@ class Lane:
         elif exposed is None:
             self.plugin.call(hook, worker=subject, event=make_event(raw))
         else:
-            error = exposed.error or _let_go(raw)
+            event = make_event(raw)
+            error = exposed.error or _let_go(event)
             exposed.error = None
-            self.plugin.call(hook, worker=subject, event=make_event(raw), exception=error)
+            self.plugin.call(hook, worker=subject, event=event, exception=error)
 
     def _say_if_too_slow(self) -> None:
         if self._backlog.dropped and not self._told_of_drops:
@@ -155,5 +156,5 @@ class Lane:
         self.ended.succeed()
 
 
-def _let_go(raw: RawEvent) -> SmoothopError:
-    return SmoothopError(f"{raw[-1]} (the exception itself was let go: too many were waiting)")
+def _let_go(event: Any) -> SmoothopError:
+    return SmoothopError(f"{event.error} (the exception itself was let go: too many were waiting)")
