@@ -95,6 +95,7 @@ class _Request(WSGIRequestHandler):
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+    request_queue_size = 32
 
     def __init__(self, address: Address, application: WSGIApplication) -> None:
         self.address_family, at = _resolved(address)
@@ -118,7 +119,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def serve(self) -> None:
-        """Serve until `stop`."""
+        """Serve until `stop`, then cut off whoever is being served."""
         with selectors.DefaultSelector() as selector:
             selector.register(self, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
@@ -126,14 +127,14 @@ class _Server(ThreadingMixIn, WSGIServer):
                 self.handle_request()
         self.server_close()
         self._woken.close()
-
-    def stop(self) -> None:
-        """Let `serve` return, and cut off whoever is being served."""
-        self._wake.close()
         with self._lock:
             clients = list(self._clients)
         for client in clients:
             _cut_off(client)
+
+    def stop(self) -> None:
+        """Let `serve` return."""
+        self._wake.close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve on a new thread; called by the base class."""
