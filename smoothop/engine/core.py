@@ -39,6 +39,7 @@ class WorkerCore:
         run: the present run, from the start until everything about its end is told.
         last: the most recent event, raw; see `snapshots.last_event`.
         waits_for: the worker whose progress this one's handler waits for without limit.
+        waits_for_room: whether it is room in that worker's mailbox that it waits for.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class WorkerCore:
         self.run: Run | None = None
         self.last: tuple[Any, ...] | None = None
         self.waits_for: WorkerCore | None = None
+        self.waits_for_room = False
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -76,7 +78,6 @@ class WorkerCore:
         self.last_error_at: float | None = None
         self._start_again = False
         self._restarts: list[Completion] = []
-        self._refusal: Refusal | None = None
 
     # -- what is there
 
@@ -104,10 +105,10 @@ class WorkerCore:
             SmoothopError: it is being removed, or no thread could be started for it.
         """
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
             if self.run is not None:
-                self._start_again = self.run.stopping or self.run.ending
+                self._start_again = self._start_again or self.run.leaving
                 return
             run = self._new_run()
         self._launch(run)
@@ -119,6 +120,7 @@ class WorkerCore:
             run = self.run
             self._start_again = False
             if run is not None:
+                run.leaving = True
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
@@ -132,6 +134,8 @@ class WorkerCore:
         with self.lock:
             run = self.run
             self._start_again = False
+            if run is not None:
+                run.leaving = True
         if run is not None:
             self._ask(run, reason)
 
@@ -145,13 +149,13 @@ class WorkerCore:
         """
         restarted = Completion(self.machine, (self,), "its own restart")
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
             self.config = refuse_unbuilt(replace(self.config, **changes))
             run = self.run
-            again = run is not None and (self._start_again or not (run.stopping or run.ending))
+            again = run is not None and (self._start_again or not run.leaving)
             if run is not None and again:
-                self._start_again = True
+                run.leaving = self._start_again = True
                 self._restarts.append(restarted)
             elif run is not None:
                 run.ended.append(restarted)
@@ -170,8 +174,6 @@ class WorkerCore:
             dropped: what the receipts of the messages that wait are told.
         """
         retired = Completion(self.machine, (self,))
-        with self.lock:
-            self._refusal = refusal
         self.mailbox.refuse(refusal)
         stopped = self.stop()
         retired.threads = stopped.threads
@@ -233,7 +235,7 @@ class WorkerCore:
         with self.lock:
             if run.over:
                 return
-            run.over = True
+            run.over = run.leaving = True
             self.failed = reason == "panic limit"
             self.stop_reason = reason
             self.stopped_at = self.machine.time()
@@ -271,7 +273,7 @@ class WorkerCore:
     def listen(self, ring: Ring) -> None:
         """Let `ring` have the events until the worker stops."""
         with self.lock:
-            gone = self._refusal is not None
+            gone = self.mailbox.refusal is not None
             if not gone:
                 self.own_rings.append(ring)
         if gone:
@@ -326,7 +328,7 @@ class WorkerCore:
         self.note_error(typed_text(error))
         self.log.error("worker could not be started: %s", error, cause=error)
         with self.lock:
-            run.over = True
+            run.over = run.leaving = True
             self.failed = True
             self._start_again = False
         self._conclude(run)
@@ -349,7 +351,7 @@ class WorkerCore:
     def _conclude(self, run: Run) -> None:
         with self.lock:
             self.run = None
-            again = self._start_again and self._refusal is None
+            again = self._start_again and self.mailbox.refusal is None
             self._start_again = False
             following = self._new_run() if again else None
             restarts, self._restarts = self._restarts, []

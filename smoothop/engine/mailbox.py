@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from smoothop.engine.waiting import Wakeable
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 Refusal = Callable[[], "SmoothopError"]
 
 
-class Sleeper(NamedTuple):
+class Sleeper:
     """A slot that sleeps."""
 
-    waiter: Wakeable
-    for_message: bool
+    __slots__ = ("for_message", "waiter")
+
+    def __init__(self, waiter: Wakeable, for_message: bool) -> None:
+        self.waiter = waiter
+        self.for_message = for_message
 
 
 class Sender:
@@ -40,9 +43,14 @@ class Sender:
 
 
 class Mailbox:
-    """A bounded queue of receipts; first come, first served, for messages and for senders."""
+    """A bounded queue of receipts; first come, first served, for messages and for senders.
 
-    __slots__ = ("_note", "_refusal", "lock", "queue", "senders", "size", "sleepers")
+    Attributes:
+        refusal: makes the error for whoever comes after the worker was retired; its starts are
+            refused by it as well, so that both end at the same moment.
+    """
+
+    __slots__ = ("_note", "lock", "queue", "refusal", "senders", "size", "sleepers")
 
     def __init__(self, lock: Lock, size: int, note: Callable[[Receipt], None]) -> None:
         """Make an empty mailbox.
@@ -58,7 +66,7 @@ class Mailbox:
         self.senders: deque[Sender] = deque()
         self.sleepers: list[Sleeper] = []
         self._note = note
-        self._refusal: Refusal | None = None
+        self.refusal: Refusal | None = None
 
     # -- the dispatcher's side
 
@@ -69,8 +77,8 @@ class Mailbox:
             SmoothopError: the mailbox takes no messages any more.
         """
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.refusal is not None:
+                raise self.refusal()
             if self.senders or len(self.queue) >= self.size:
                 return False
             self._note(receipt)
@@ -83,7 +91,7 @@ class Mailbox:
     def queue_up(self, sender: Sender) -> None:
         """Let `sender` wait for room; accept at once if there is some by now."""
         with self.lock:
-            sender.refusal = self._refusal
+            sender.refusal = self.refusal
             if sender.refusal is not None:
                 return
             self.senders.append(sender)
@@ -102,12 +110,18 @@ class Mailbox:
     # -- the worker's side
 
     def take(self) -> Receipt | None:
-        """Return the next message and let the next sender in."""
-        with self.lock:
-            if not self.queue:
-                return None
+        """Return the next message and let the next sender in.
+
+        Takes the lock only if somebody waits for room: a deque gives each item to one taker. A
+        sender lines up and then looks for room, and here room is made before the look at who
+        waits: whatever the order, one of them sees the other.
+        """
+        try:
             receipt = self.queue.popleft()
-            if self.senders:
+        except IndexError:
+            return None
+        if self.senders:
+            with self.lock:
                 self._admit()
         return receipt
 
@@ -121,6 +135,8 @@ class Mailbox:
 
     def get_up(self, sleeper: Sleeper) -> None:
         """Forget a sleeper."""
+        if sleeper not in self.sleepers:  # no lock: who woke it has forgotten it, for good
+            return
         with self.lock:
             if sleeper in self.sleepers:
                 self.sleepers.remove(sleeper)
@@ -136,7 +152,7 @@ class Mailbox:
     def refuse(self, refusal: Refusal) -> None:
         """Accept nothing from now on; whoever waits for room is refused as well."""
         with self.lock:
-            self._refusal = refusal
+            self.refusal = refusal
             senders = list(self.senders)
             self.senders.clear()
             for sender in senders:
@@ -145,10 +161,10 @@ class Mailbox:
             sender.waiter.wake()
 
     def drain(self) -> list[Receipt]:
-        """Return the messages that wait and forget them."""
-        with self.lock:
-            receipts = list(self.queue)
-            self.queue.clear()
+        """Return the messages that wait and forget them; each goes here or to the worker."""
+        receipts = []
+        while (receipt := self.take()) is not None:
+            receipts.append(receipt)
         return receipts
 
     def wake_all(self) -> None:

