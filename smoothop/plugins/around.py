@@ -34,7 +34,7 @@ class Around:
     def __enter__(self) -> None:
         for plugin in self._plugins:
             if not plugin.is_off:
-                for manager in plugin.results(HOOK, worker=self._worker, ctx=self._ctx):
+                for manager in plugin.results(HOOK, self._worker, self._ctx):
                     if manager is not None and plugin.fenced(HOOK, _enter, manager)[0]:
                         self._entered.append((plugin, manager))
 
@@ -46,7 +46,8 @@ class Around:
     ) -> None:
         while self._entered:
             plugin, manager = self._entered.pop()
-            plugin.fenced(HOOK, _leave, manager, kind, error, trace)
+            if plugin.fenced(HOOK, _leave, manager, kind, error, trace)[0]:
+                plugin.succeeded(HOOK)
         if error is not None:
             error.__traceback__ = trace  # a generator it was thrown into has left its lines there
 

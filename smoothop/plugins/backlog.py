@@ -48,7 +48,7 @@ class Backlog:
         self._ended = False
         self._waiter: Waiter | None = None
 
-    def put(self, item: Item, *, frequent: bool) -> None:
+    def put(self, item: Item, frequent: bool) -> None:
         """Add an item; never blocks. Nothing is added after the end."""
         oldest = None  # let go after the lock: to free it may run somebody's code
         with self._lock:

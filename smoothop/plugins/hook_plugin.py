@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from inspect import iscoroutine
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.logs import write
+from smoothop.plugins.checking import specifications
 from smoothop.plugins.loading import located, way_out
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from smoothop.plugins.info import PluginInfo
 
 logger = logging.getLogger("smoothop.plugins")
-
-MAX_FAILURES: Final = 10
-"""How often in a row one hook may fail before its plugin is switched off; 0: always."""
 
 
 class HookPlugin:
@@ -39,7 +37,7 @@ class HookPlugin:
     ) -> None:
         self._info = info
         self._functions = {
-            hook: tuple((one.function, one.argnames) for one in several)
+            hook: [(one.function, _places(hook, one.argnames)) for one in several]
             for hook, several in implementations.items()
         }
         self._max_failures = max_failures
@@ -74,32 +72,49 @@ class HookPlugin:
                 dropped=self._dropped_before + sum(one.dropped for one in self._backlogs),
             )
 
-    def call(self, hook: str, **arguments: Any) -> bool:
-        """Call its implementations of a hook; tell whether all returned."""
-        returned = [
-            self.fenced(hook, _without_coroutine, function, arguments, names)[0]
-            for function, names in self._functions.get(hook, ())
-        ]
-        return all(returned)
+    def call(self, hook: str, *values: Any) -> bool:
+        """Call its implementations of a hook; tell whether all returned.
 
-    def results(self, hook: str, **arguments: Any) -> list[Any]:
+        Args:
+            hook: its name.
+            values: all arguments of its specification, in order.
+        """
+        returned = True
+        for function, places in self._functions.get(hook, ()):
+            try:
+                result = function(*values) if places is None else _called(function, values, places)
+                if result is not None:
+                    _refuse_coroutine(result)
+            except BaseException as error:  # noqa: BLE001 - the fence around hooks
+                self._failed(hook, error)
+                returned = False
+            else:
+                self.succeeded(hook)
+        return returned
+
+    def results(self, hook: str, *values: Any) -> list[Any]:
         """Call its implementations of a hook; return what each that did not fail returned."""
-        outcomes = [
-            self.fenced(hook, _called, function, arguments, names)
-            for function, names in self._functions.get(hook, ())
-        ]
-        return [result for returned, result in outcomes if returned]
+        found = []
+        for function, places in self._functions.get(hook, ()):
+            returned, result = self.fenced(
+                hook, _called, function, values, range(len(values)) if places is None else places
+            )
+            if returned:
+                found.append(result)
+        return found
 
-    def fenced(self, hook: str, function: Callable[..., Any], *arguments: Any) -> tuple[bool, Any]:
+    def fenced(self, hook: str, function: Callable[..., Any], *values: Any) -> tuple[bool, Any]:
         """Call something that belongs to a hook; return whether it returned, and what."""
         try:
-            result = function(*arguments)
+            return True, function(*values)
         except BaseException as error:  # noqa: BLE001 - the fence around hooks
             self._failed(hook, error)
             return False, None
-        if self._in_a_row.get(hook):
-            self._in_a_row[hook] = 0
-        return True, result
+
+    def succeeded(self, hook: str) -> None:
+        """All that belongs to one call of a hook has returned."""
+        if self._in_a_row:
+            self._in_a_row.pop(hook, None)
 
     def begin_backlog(self, backlog: Backlog) -> None:
         """Count also what it drops."""
@@ -140,16 +155,17 @@ class HookPlugin:
         return f"hook {', '.join(hooks)} failed {self._max_failures} times in a row"
 
 
-def _called(
-    function: Callable[..., Any], arguments: Mapping[str, Any], names: Sequence[str]
-) -> Any:
-    return function(*[arguments[name] for name in names])
+def _places(hook: str, names: Sequence[str]) -> tuple[int, ...] | None:
+    """Return which values of a hook a function takes; ``None``: all, in order."""
+    known = specifications()[hook]
+    return None if tuple(names) == known else tuple(map(known.index, names))
 
 
-def _without_coroutine(
-    function: Callable[..., Any], arguments: Mapping[str, Any], names: Sequence[str]
-) -> None:
-    result = function(*[arguments[name] for name in names])
-    if result is not None and iscoroutine(result):
+def _called(function: Callable[..., Any], values: Sequence[Any], places: Sequence[int]) -> Any:
+    return function(*[values[place] for place in places])
+
+
+def _refuse_coroutine(result: object) -> None:
+    if iscoroutine(result):
         result.close()
         raise TypeError("the hook returned a coroutine, which nobody awaits")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.logs import write
 from smoothop.errors import PluginError, PluginLoadError
+from smoothop.plugins.checking import specifications
 from smoothop.plugins.hook_plugin import HookPlugin
 from smoothop.plugins.info import PluginInfo
 from smoothop.plugins.loading import fence, import_target, load_error, located
@@ -34,7 +35,9 @@ class Hooks:
         self.manager = HookManager()
         self._max_failures = max_failures
         self._registered: dict[str, HookPlugin] = {}
-        self._infos = [self._loaded(info) for info in infos]
+        imported = [self._imported(info) for info in infos]
+        # pluggy calls the last registered first: so they are called in the order of their names.
+        self._infos = [self._registered_info(*one) for one in reversed(imported)][::-1]
 
     @property
     def infos(self) -> list[PluginInfo]:
@@ -56,7 +59,8 @@ class Hooks:
 
     def call(self, plugin: HookPlugin, hook: str, **arguments: Any) -> bool:
         """Call the hook of one plugin; tell whether it returned. What it raises is logged."""
-        return plugin.is_off or plugin.call(hook, **arguments)
+        values = [arguments[name] for name in specifications()[hook]]
+        return plugin.is_off or plugin.call(hook, *values)
 
     def in_order(self, hook: str) -> list[HookPlugin]:
         """Return the plugins that implement a hook, in the order in which they are called."""
@@ -74,25 +78,27 @@ class Hooks:
         implementations = self.manager.of(plugin)
         self._registered[info.reference] = HookPlugin(info, implementations, self._max_failures)
 
-    def _loaded(self, info: PluginInfo) -> PluginInfo:
+    def _imported(self, info: PluginInfo) -> tuple[PluginInfo, object]:
+        if info.state != "unchecked":
+            return info, None
+        try:
+            with fence(info, "cannot be loaded"):
+                return info, import_target(info.target)
+        except PluginLoadError as error:
+            return _broken(info, error, located(error.__cause__ or error)), None
+
+    def _registered_info(self, info: PluginInfo, plugin: object) -> PluginInfo:
         if info.state != "unchecked":
             return info
         try:
-            with fence(info, "cannot be loaded"):
-                plugin = import_target(info.target)
-            self._register(plugin, info)
-        except PluginLoadError as error:
-            write(logger, logging.WARNING, "left out: %s", error)
-            cause = error.__cause__
-            why = str(cause) if isinstance(cause, PluginError) else located(cause or error)
-            return replace(info, state="broken", error=why)
-        return replace(info, state="ok")
-
-    def _register(self, plugin: object, info: PluginInfo) -> None:
-        try:
             self.manager.register(plugin, info.reference)
-        except PluginError as error:
-            raise load_error(info, f"is refused: {error}") from error
-        except ValueError as error:
-            raise load_error(info, "is refused: another entry point names it, too") from error
+        except BaseException as error:  # noqa: BLE001 - dir() and == of a plugin are its own code
+            why = str(error) if isinstance(error, PluginError) else located(error)
+            return _broken(info, load_error(info, f"is refused: {why}"), why)
         self._note(info, plugin)
+        return info
+
+
+def _broken(info: PluginInfo, error: PluginLoadError, why: str) -> PluginInfo:
+    write(logger, logging.WARNING, "left out: %s", error)
+    return replace(info, state="broken", error=why)

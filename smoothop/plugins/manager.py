@@ -31,10 +31,13 @@ class HookManager(PluginManager):
         Raises:
             PluginError: something in it would never be called, or not as it is meant; nothing of
                 it is registered.
-            ValueError: it, or another one of that name, is registered already.
+            ValueError: another plugin of that name is registered already.
         """
-        if isinstance(plugin, type):
-            raise PluginError("it is a class: a hook plugin is a module or an object")
+        if plugin is None or isinstance(plugin, type):
+            what = "None" if plugin is None else "a class"
+            raise PluginError(f"it is {what}: a hook plugin is a module or an object")
+        if plugin in self.get_plugins():
+            raise PluginError(f"the same object is registered already, as {self.get_name(plugin)}")
         return super().register(plugin, name)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> HookimplOpts | None:
@@ -44,13 +47,13 @@ class HookManager(PluginManager):
         return options
 
     def implementations(self, hook: str) -> list[HookImpl]:
-        """Return the implementations of a hook in the order in which they are called.
+        """Return the implementations of a hook in the order in which pluggy would call them.
 
-        That is the order of registration, those marked `tryfirst` before the others and those
+        That is the last registered first, those marked `tryfirst` before the others and those
         marked `trylast` after them.
         """
         caller: HookCaller = getattr(self.hook, hook)
-        return sorted(caller.get_hookimpls(), key=lambda one: one.trylast - one.tryfirst)
+        return caller.get_hookimpls()[::-1]
 
     def of(self, plugin: object) -> dict[str, list[HookImpl]]:
         """Return name of each hook that `plugin` implements -> its implementations."""
@@ -58,4 +61,5 @@ class HookManager(PluginManager):
         return {
             caller.name: [one for one in self.implementations(caller.name) if one.plugin is plugin]
             for caller in callers
+            if caller.has_spec()  # one marked as optional may be of another version
         }

@@ -9,10 +9,9 @@ from smoothop._names import checked_name
 from smoothop.plugins import making
 from smoothop.plugins.catalogue import Catalogue, Slot
 from smoothop.plugins.discovery import HANDLERS, find_published
-from smoothop.plugins.hook_plugin import MAX_FAILURES
 from smoothop.plugins.info import HandlerInfo, PluginInfo
 from smoothop.plugins.loading import classify
-from smoothop.plugins.switches import Switches
+from smoothop.plugins.switches import MAX_FAILURES, Switches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

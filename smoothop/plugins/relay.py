@@ -67,19 +67,19 @@ class Relay:
             self._is_started = True
             lanes = self._lanes()
         for lane in lanes:
-            lane.tell("smoothop_operator_started", operator=operator)
+            lane.tell("smoothop_operator_started", operator)
             lane.start()
 
     def operator_stopping(self, operator: Operator) -> None:
         """See `Observer.operator_stopping`."""
         for lane in self._lanes():
-            lane.tell("smoothop_operator_stopping", operator=operator)
+            lane.tell("smoothop_operator_stopping", operator)
 
     def operator_stopped(self, operator: Operator) -> Completion:
         """See `Observer.operator_stopped`."""
         lanes = self._lanes()
         for lane in lanes:
-            lane.tell(LAST, operator=operator)
+            lane.tell(LAST, operator)
         return all_of(self._machine, [lane.end() for lane in lanes], (), "the end of the hooks")
 
     def give_up(self) -> None:
@@ -148,12 +148,12 @@ class WorkerWatch:
         if self._own is not None:
             self._relay.open_lane(self._own)
         for lane in self._lanes:
-            lane.tell("smoothop_worker_added", worker=self._worker)
+            lane.tell("smoothop_worker_added", self._worker)
 
     def removed(self) -> None:
         """See `Watch.removed`."""
         for lane in self._lanes:
-            lane.tell("smoothop_worker_removed", worker=self._worker)
+            lane.tell("smoothop_worker_removed", self._worker)
         if self._own is not None:
             self._relay.close_lane(self._own)
 

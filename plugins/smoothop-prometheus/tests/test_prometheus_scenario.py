@@ -140,8 +140,7 @@ def add_workers(operator):
     operator.start_all()
 
 
-def test_a_real_server_sees_what_the_workers_did(followed, server, ask, monkeypatch, caplog, sized):
-    caplog.set_level(logging.CRITICAL)
+def test_a_real_server_sees_what_the_workers_did(followed, server, monkeypatch, sized):
     scrapes = Scrapes()
     followed.metrics.register(scrapes)
     monkeypatch.setenv("SMOOTHOP_PROMETHEUS_LISTEN", "127.0.0.1:0")
