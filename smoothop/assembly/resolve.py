@@ -59,6 +59,7 @@ class Resolved:
     Attributes:
         file: the configuration file, or ``None``.
         operator: key of ``[operator]`` -> value.
+        plugins: key of ``[plugins]`` -> value, `disable` excepted.
         disable: names that are switched off.
         workers: worker's name -> its table, in the order of the file.
         unsound_workers: names of those in the file that are no tables or have bad names.
@@ -68,6 +69,7 @@ class Resolved:
 
     file: Path | None
     operator: Mapping[str, Value]
+    plugins: Mapping[str, Value]
     disable: tuple[Value, ...]
     workers: Mapping[str, WorkerTable]
     unsound_workers: frozenset[str]
@@ -115,6 +117,12 @@ def resolve(file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, ob
     return Resolved(
         file=file.path,
         operator=operator,
+        plugins={
+            key: Value(plugins[key], file.place("plugins"))
+            if key in plugins
+            else Value(value, DEFAULT)
+            for key, value in schema.PLUGINS_DEFAULTS.items()
+        },
         disable=tuple(_disable(plugins.get("disable", ()), file, environ)),
         workers=workers,
         unsound_workers=frozenset(tables.get("workers", {})) - frozenset(workers),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.logs import write
@@ -81,11 +82,13 @@ class Hooks:
     def _imported(self, info: PluginInfo) -> tuple[PluginInfo, object]:
         if info.state != "unchecked":
             return info, None
+        began = perf_counter()
         try:
             with fence(info, "cannot be loaded"):
-                return info, import_target(info.target)
+                plugin = import_target(info.target)
         except PluginLoadError as error:
             return _broken(info, error, located(error.__cause__ or error)), None
+        return replace(info, import_seconds=perf_counter() - began), plugin
 
     def _registered_info(self, info: PluginInfo, plugin: object) -> PluginInfo:
         if info.state != "unchecked":

@@ -62,6 +62,7 @@ class PluginInfo(_Info):
         hooks: the names of the hooks it implements, sorted; empty until it is loaded.
         failures: name of a hook -> how often its implementation has failed.
         dropped: how many events it was not told, because it was too slow.
+        import_seconds: how long its import took; ``None`` until then.
     """
 
     kind: ClassVar[str] = "plugin"
@@ -69,6 +70,7 @@ class PluginInfo(_Info):
     hooks: tuple[str, ...] = ()
     failures: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     dropped: int = 0
+    import_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
