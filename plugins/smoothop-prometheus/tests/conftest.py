@@ -45,6 +45,7 @@ class Followed:
         self.metrics = CollectorRegistry()
         self.observer = Listening(self.metrics)
         self.operators: list[Operator] = []
+        self.failing_hooks: dict[str, int] = {}  # which of the plugin's hooks are meant to fail
 
     def operator(self) -> Operator:
         """Return a new operator that the observer follows."""
@@ -91,6 +92,9 @@ def followed() -> Iterator[Followed]:
     yield made
     for operator in made.operators:
         operator.close()
+        for plugin in operator.observers:
+            if plugin.name == "prometheus":
+                assert plugin.failures == made.failing_hooks
 
 
 @pytest.fixture

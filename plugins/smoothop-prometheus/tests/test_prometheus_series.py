@@ -123,10 +123,12 @@ def test_an_operator_that_closes_takes_only_its_own_series_along(followed):
     first, second = followed.operator(), followed.operator()
     for name, operator in (("first", first), ("second", second)):
         operator.add_handler(name, handle, ONLY_MESSAGES)
+        operator.dispatch(name, "message")
         followed.wait_until_told(operator)
     first.close()
 
     assert workers(followed) == ["second"]
+    assert followed.value("smoothop_dispatch_total", worker="second", result="accepted") == 1
 
 
 def test_the_last_operator_takes_the_metrics_out_of_the_registry(followed, operator):
