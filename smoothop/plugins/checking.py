@@ -62,10 +62,14 @@ def _check_unmarked(name: str, value: object) -> None:
     if not name.startswith(PREFIX) or isinstance(value, type) or inspect.ismodule(value):
         return
     if name in specifications() and callable(value):
-        how = "mark it with @hookimpl" if inspect.isroutine(value) else "make it a plain function"
+        how = "mark it with @hookimpl" if _is_function(value) else "make it a plain function"
         raise PluginError(f"{name} would never be called: {how} (at {_place(value)})")
-    if inspect.isroutine(value):
+    if _is_function(value):
         raise PluginError(f"there is no hook {name}{_nearest(name)} (at {_place(value)})")
+
+
+def _is_function(value: object) -> bool:
+    return inspect.isfunction(value) or inspect.ismethod(value) or inspect.isbuiltin(value)
 
 
 def _check_kind(hook: str, function: Callable[..., Any], options: HookimplOpts) -> None:

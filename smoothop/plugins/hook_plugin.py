@@ -60,6 +60,11 @@ class HookPlugin:
         return self._info.label
 
     @property
+    def way_out(self) -> str:
+        """The end of a message: how to get rid of it."""
+        return way_out(self._info)
+
+    @property
     def info(self) -> PluginInfo:
         """What is known about it now."""
         with self._lock:
@@ -140,15 +145,18 @@ class HookPlugin:
             write(
                 logger,
                 logging.WARNING,
-                "hook %s of %s failed: %s%s; its further failures are only counted",
+                "hook %s of %s failed: %s (its further failures are only counted)%s",
                 hook,
                 self.label,
                 located(error),
-                way_out(self._info),
+                self.way_out,
             )
         write(logger, logging.DEBUG, "hook %s of %s failed", hook, self.label, cause=error)
         if goes_off:
-            write(logger, logging.ERROR, "%s is switched off: %s", self.label, self._why_off())
+            why = self._why_off()
+            write(
+                logger, logging.ERROR, "%s is called no more: %s%s", self.label, why, self.way_out
+            )
 
     def _why_off(self) -> str:
         hooks = [hook for hook, times in self._in_a_row.items() if times >= self._max_failures > 0]

@@ -80,12 +80,14 @@ class Hooks:
         self._registered[info.reference] = HookPlugin(info, implementations, self._max_failures)
 
     def _imported(self, info: PluginInfo) -> tuple[PluginInfo, object]:
+        if info.state == "broken":  # its metadata
+            return _broken(info, load_error(info, f"is malformed: {info.error}"), info.error), None
         if info.state != "unchecked":
             return info, None
         began = perf_counter()
         try:
             with fence(info, "cannot be loaded"):
-                plugin = import_target(info.target)
+                plugin = import_target(info)
         except PluginLoadError as error:
             return _broken(info, error, located(error.__cause__ or error)), None
         return replace(info, import_seconds=perf_counter() - began), plugin
@@ -102,6 +104,6 @@ class Hooks:
         return info
 
 
-def _broken(info: PluginInfo, error: PluginLoadError, why: str) -> PluginInfo:
+def _broken(info: PluginInfo, error: PluginLoadError, why: str | None) -> PluginInfo:
     write(logger, logging.WARNING, "left out: %s", error)
     return replace(info, state="broken", error=why)

@@ -104,10 +104,11 @@ class Lane:
             write(
                 logger,
                 logging.WARNING,
-                "%s is left behind in its hook %s; %d further calls are not made",
+                "%s is left behind in its hook %s; %d further calls are not made%s",
                 self.plugin.label,
                 self.at,
                 left,
+                self.plugin.way_out,
             )
 
     def _expose(self, exception: BaseException) -> Exposed:
@@ -156,9 +157,10 @@ class Lane:
             write(
                 logger,
                 logging.WARNING,
-                "%s is too slow in its hook %s: events are dropped, and counted",
+                "%s is too slow in its hook %s: events are dropped, and counted%s",
                 self.plugin.label,
                 self.at,
+                self.plugin.way_out,
             )
 
     def _conclude(self) -> None:

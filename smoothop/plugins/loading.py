@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from smoothop._names import is_name
 from smoothop.errors import InvalidHandlerError, PluginLoadError
 from smoothop.handlers import handler_calls, is_handler_factory
+from smoothop.plugins.side_effects import undone
 from smoothop.plugins.wording import error_text
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ class Loaded:
     settings_type: type | None = None
 
 
-def import_target(target: str) -> Any:
-    """Return the object that ``module:attr`` or ``module`` names."""
-    module, _, attributes = target.partition(":")
-    imported = past_pydantic(lambda: import_module(module))
+def import_target(info: HandlerInfo | PluginInfo) -> Any:
+    """Import the object that an entry point names; what that changes in the process is undone."""
+    module, _, attributes = info.target.partition(":")
+    with undone(info, way_out(info)):
+        imported = past_pydantic(lambda: import_module(module))
     return reduce(getattr, filter(None, attributes.split(".")), imported)
 
 

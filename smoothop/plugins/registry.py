@@ -124,10 +124,12 @@ class Registry:
             InvalidHandlerError: a handler the operator has already has wrong hooks of its own.
             OperatorClosedError: the operator is closed.
         """
+        from smoothop.plugins.around import HOOK as AROUND  # noqa: PLC0415 - only here
         from smoothop.plugins.relay import Relay  # noqa: PLC0415 - it imports pluggy
 
         if not self._switches.no_plugins:
-            operator.observe(Relay(self._loaded_hooks().plugins(), self._max_failures))
+            hooks = self._loaded_hooks()
+            operator.observe(Relay(hooks.plugins(), hooks.in_order(AROUND), self._max_failures))
 
     def find(self, reference: str) -> HandlerInfo:
         """Return what is known about a handler, without importing it.
@@ -241,7 +243,7 @@ class Registry:
         of_both = (published.name, published.target, published.distribution, published.version)
         if published.group == HANDLERS:
             self._catalogue.add(Slot(HandlerInfo(*of_both, state, error)))
-        elif self._switches.no_plugins and state == "unchecked":
+        elif self._switches.no_plugins and state != "disabled":
             self._plugins.append(PluginInfo(*of_both, "disabled", "disabled with all hook plugins"))
         else:
             self._plugins.append(PluginInfo(*of_both, state, error))

@@ -38,8 +38,18 @@ FOLLOWING: Final = frozenset(specifications()) - NOT_OF_HANDLERS - {AROUND}
 class Relay:
     """Passes on what happens to one operator, to each plugin on a lane of its own."""
 
-    def __init__(self, plugins: Iterable[HookPlugin], max_failures: int) -> None:
+    def __init__(
+        self, plugins: Iterable[HookPlugin], around: Iterable[HookPlugin], max_failures: int
+    ) -> None:
+        """Make a relay.
+
+        Args:
+            plugins: all that follow.
+            around: those of them that put something around each call, the outermost first.
+            max_failures: how often in a row a hook of a handler may fail.
+        """
         self._plugins = tuple(plugins)
+        self._around = tuple(around)
         self._max_failures = max_failures
         self.shared_lanes: tuple[Lane, ...] = ()
         self._own_lanes: list[Lane] = []
@@ -122,8 +132,9 @@ class Relay:
         return HookPlugin(info, implementations, self._max_failures)
 
     def _enter(self, worker: Worker, own: HookPlugin | None) -> Enter | None:
-        everybody = self._plugins if own is None else (*self._plugins, own)
-        plugins = [plugin for plugin in everybody if AROUND in plugin.hooks]
+        plugins = self._around
+        if own is not None and AROUND in own.hooks:
+            plugins = (*plugins, own)
         return partial(Around, plugins, worker) if plugins else None
 
 
