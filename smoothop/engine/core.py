@@ -206,6 +206,14 @@ class WorkerCore:
         if run is not None:
             self._drop_current(run, why)
 
+    def forked(self) -> None:
+        """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
+        self.lock = self.mailbox.lock = self.machine.lock()  # its holder is not in this process
+        self.abandon("it belongs to the process this one was forked from")
+        run, self.run = self.run, None
+        if run is not None:
+            run.stopping = True  # in case it was a handler of this worker that forked
+
     # -- what its loop tells
 
     def started(self, run: Run) -> None:

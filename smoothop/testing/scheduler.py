@@ -27,6 +27,9 @@ NANOSECONDS: Final = 1_000_000_000
 START: Final = 1_000 * NANOSECONDS
 """When virtual time begins; not 0, so that a forgotten time shows."""
 
+MOST_UNWINDING: Final = 1_000
+"""Switch points at which a thread that does not leave after a failure is left where it is."""
+
 _ENGINE: Final = str(Path(smoothop.engine.__file__).parent)
 # These use real locks for a few steps: to switch in the middle would block for good.
 _NEVER_SWITCHED: Final = ("MAKING", "SYSTEM")
@@ -111,6 +114,7 @@ class Scheduler:
         self._timers_made = 0
         self._spawned = 0
         self._failure: BaseException | None = None
+        self._unwound = 0
         self._traced: dict[CodeType, bool] = {}
 
     # -- the whole
@@ -137,11 +141,13 @@ class Scheduler:
         finally:
             if self.style.by_line:
                 sys.settrace(tracer)
+            if self._failure is not None:
+                self._unwind()
             self.current = None
         return value
 
     def fail(self, error: BaseException) -> None:
-        """Let the simulation fail now: `error` is raised from `run`, all threads stay behind."""
+        """Let the simulation fail now: `error` is raised from `run`, all threads leave."""
         me = self.running()
         if self._failure is None:
             self._failure = error
@@ -198,7 +204,10 @@ class Scheduler:
     def switch(self) -> None:
         """Maybe let another thread on; the running one could go on."""
         me = self.current
-        if me is None or self._failure is not None:
+        if me is None:
+            return
+        if self._failure is not None:
+            self._count_unwinding(me)
             return
         self.steps += 1
         if self.steps > self.style.most_steps:
@@ -217,6 +226,7 @@ class Scheduler:
         """Let others run until woken, or until the time `deadline`; tell whether woken."""
         me = self.running()
         if self._failure is not None:
+            self._count_unwinding(me)
             raise self._failure
         me.waits, me.woken = True, False
         me.turn += 1
@@ -284,6 +294,23 @@ class Scheduler:
         _carrier(me).baton.acquire()
         if self._failure is not None:
             raise self._failure
+
+    def _unwind(self) -> None:
+        """After a failure: let each thread leave by the failure that is raised where it stands."""
+        main = self._main
+        for thread in self._threads[1:]:
+            self._unwound = 0
+            self.current = thread
+            _carrier(thread).baton.release()
+            _carrier(main).baton.acquire()
+            self.current = main
+
+    def _count_unwinding(self, me: SimThread) -> None:
+        self._unwound += 1
+        if me is not self._main and self._unwound > MOST_UNWINDING:
+            self.current = self._main
+            _carrier(self._main).baton.release()
+            _carrier(me).baton.acquire()  # for good: it catches whatever is raised
 
     def _went_to(self, following: SimThread) -> None:
         self.current = following

@@ -12,9 +12,9 @@ from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from simulation.ledger import Entry, RunModel, outcome_of
 from smoothop import Config, HandleResult, MailboxFullError, SmoothopError, done, fail, none
 from smoothop.engine.run import Run
-from simulation.ledger import Entry, RunModel, outcome_of
 
 if TYPE_CHECKING:
     from simulation.history import History
@@ -23,7 +23,7 @@ NAMES = ("a", "b", "c", "d")
 TIMEOUTS = (None, 0, 0.05, 1.0)
 
 
-class Unspeakable(Exception):
+class UnspeakableError(Exception):
     """Raises when it is asked what is wrong."""
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ PANICS: tuple[type[BaseException], ...] = (
     MemoryError,
     RecursionError,
     TimeoutError,
-    Unspeakable,
+    UnspeakableError,
 )
 
 
@@ -191,12 +191,12 @@ class Actor:
     async def _setup(self, ctx: Any) -> None:
         await self._something(ctx)
         if self.draw.random() < self.setup_fails:
-            raise self.draw.choice(PANICS)()
+            raise self.draw.choice(PANICS)
 
     async def _teardown(self, ctx: Any) -> None:
         await self._something(ctx)
         if self.draw.random() < self.setup_fails:
-            raise self.draw.choice(PANICS)()
+            raise self.draw.choice(PANICS)
 
     async def _handle(self, ctx: Any) -> Any:
         entry, draw = ctx.message, self.draw
@@ -210,7 +210,7 @@ class Actor:
                 if entry is not None:
                     entry.came_to = ("panicked", None)
                 return draw.choice((None, 3, HandleResult))
-            raise draw.choice(PANICS)()
+            raise draw.choice(PANICS)
         result = self._result(entry)
         if self.model is not None:
             self.model.in_a_row = 0
@@ -410,11 +410,6 @@ class Caller:
         if self.draw.random() < 0.1:
             self.history.close(self.draw.choice((None, 0, 0.1)))
 
-    async def _wall(self, _: str) -> None:
-        jump = self.draw.choice((-86_400, -1, 1, 3_600, 1e9))
-        if self.history.wall_jumps:
-            self.history.machine.jump_wall(jump)
-
     async def _cancel(self, _: str) -> None:
         if self.draw.random() < 0.1:
             with suppress(SmoothopError):
@@ -423,7 +418,7 @@ class Caller:
 
 CALLS = {
     "send": 10, "ask": 6, "sleep": 6, "start": 6, "stop": 4, "restart": 3, "update": 3,
-    "remove": 1, "add": 2, "watch": 2, "follow": 1, "start_all": 1, "stop_all": 1, "wall": 1,
+    "remove": 1, "add": 2, "watch": 2, "follow": 1, "start_all": 1, "stop_all": 1,
     "cancel": 1, "close": 1,
 }  # fmt: skip
 """What callers do, and how often."""

@@ -1,4 +1,4 @@
-"""What must hold of messages, runs and panics, kept apart from the engine and checked against it."""
+"""What must hold of messages, runs and panics, kept apart from the engine it is held to."""
 
 from __future__ import annotations
 

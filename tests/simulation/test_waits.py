@@ -3,7 +3,7 @@
 import pytest
 
 from smoothop import Config, Context, HandleResult, Operator, SmoothopError, done
-from smoothop.testing import SimMachine, Stalled, Style
+from smoothop.testing import SimMachine, Style
 
 SCHEDULES = range(60)
 ONE_MESSAGE = Config(mailbox_size=1, message_only=True)
