@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import hooks_prometheus
-
 from smoothop import Config, Operator, Registry, done, hookimpl
 from smoothop.engine.completion import Completion
 from smoothop.engine.streams import make_event
