@@ -191,6 +191,22 @@ def test_each_call_from_each_caller_returns_or_is_refused(caller, name):
             caller(op, CALLS[name])
 
 
+# Not those that wait for a worker, which may need what the interrupted call holds.
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("add_handler", "remove_handler", "update_config", "start", "start_all", "stop"),
+        *("stop_all", "status", "worker", "workers", "dispatch", "dispatch_async", "metrics"),
+    ],
+)
+def test_a_signal_handler_may_make_a_call_in_the_middle_of_another(name):
+    with Operator() as op:
+        _operator(op, sync_handle)
+        # Where a signal finds the main thread: inside what a call guards.
+        with op._lock, op._cores["sync"].lock, op._cores["other"].lock:
+            in_a_signal_handler(op, CALLS[name])
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_each_call_on_the_loop_of_async_with_returns_or_is_refused(name):
     waits_for_the_loop = {
