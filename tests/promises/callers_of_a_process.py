@@ -15,7 +15,7 @@ import warnings
 from smoothop import Config, Operator, done
 
 DEADLINE = 20
-VIEWS = []
+VIEWS, STREAMS = [], []
 
 
 def handle(ctx):
@@ -45,7 +45,11 @@ def calls(op, receipt):
 
 
 def what_a_child_holds(receipt):
-    return {"receipt": receipt.result, "view": lambda: list(VIEWS[0].metrics())}
+    return {
+        "receipt": receipt.result,
+        "view": lambda: list(VIEWS[0].metrics()),
+        "stream": lambda: list(STREAMS[0]),
+    }
 
 
 def report(op, receipt):
@@ -65,6 +69,7 @@ def main(caller: str) -> None:
     op.add_handler("w", handle, Config(message_only=True))
     op.add_handler("a", async_handle, Config(message_only=True))
     VIEWS.append(op.add_handler("stopped", handle))
+    STREAMS.append(VIEWS[0].metrics())
     op.start("w")
     op.start("a")
     receipt = op.dispatch("stopped", 1)
