@@ -12,13 +12,13 @@ import heapq
 import random
 import sys
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import smoothop.engine.loop_host  # noqa: F401 - or the first simulation to need it would run it
 from smoothop.engine import current
 from smoothop.testing.by_line import LineSwitches
 from smoothop.testing.carriers import Carrier, Carriers
-from smoothop.testing.reports import Stalled, report
+from smoothop.testing.reports import Failed, Stalled, report
 from smoothop.testing.style import Style
 from smoothop.testing.threads import SimThread
 
@@ -28,7 +28,7 @@ NANOSECONDS: Final = 1_000_000_000
 START: Final = 1_000 * NANOSECONDS
 """When virtual time begins; not 0, so that a forgotten time shows."""
 
-MOST_UNWINDING: Final = 1_000
+MOST_UNWINDING: Final = 50
 """Switch points at which a thread that does not leave after a failure is left where it is."""
 
 
@@ -82,14 +82,14 @@ class Scheduler:
             self.current = None
         return value
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> NoReturn:
         """Let the simulation fail now: `error` is raised from `run`, all threads leave."""
         me = self.running()
         if self._failure is None:
             self._failure = error
         if me is not self._main:
             self._hand_over(me, self._main)
-        raise self._failure
+        self._leave(me)
 
     def note(self, event: str) -> None:
         """Write an event into the trace."""
@@ -168,7 +168,7 @@ class Scheduler:
         me = self.running()
         if self._failure is not None:
             self._count_unwinding(me)
-            raise self._failure
+            self._leave(me)
         me.waits, me.woken = True, False
         me.turn += 1
         self._runnable.remove(me)
@@ -179,7 +179,7 @@ class Scheduler:
         if following is not me:
             self._hand_over(me, following)
         elif self._failure is not None:
-            raise self._failure
+            self._leave(me)
         return me.woken
 
     def wait_in(self, waiting: list[SimThread], deadline: int | None) -> bool:
@@ -237,7 +237,7 @@ class Scheduler:
         _carrier(following).baton.release()
         _carrier(me).baton.acquire()
         if self._failure is not None:
-            raise self._failure
+            self._leave(me)
 
     def _unwind(self) -> None:
         """After a failure: let each thread leave by the failure that is raised where it stands."""
@@ -248,6 +248,11 @@ class Scheduler:
             _carrier(thread).baton.release()
             _carrier(main).baton.acquire()
             self.current = main
+
+    def _leave(self, me: SimThread) -> NoReturn:
+        if me is self._main and self._failure is not None:
+            raise self._failure
+        raise Failed  # not the failure itself: it would collect the calls of every thread
 
     def _count_unwinding(self, me: SimThread) -> None:
         self._unwound += 1

@@ -218,6 +218,10 @@ class _Log(logging.Logger):
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
         return level >= logging.INFO
 
+    def error(self, msg: object, *_: object, **__: object) -> None:
+        """The loop's own trouble: a fence did not hold."""
+        self._history.ledger.fail(str(msg))
+
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         history, machine = self._history, self._history.machine
         extra = kwargs["extra"]

@@ -39,7 +39,6 @@ class Ledger:
         """Let the whole simulation fail; from inside a handler, too."""
         self._machine.note(f"FAILS {why}")
         self._machine.fail(AssertionError(why))
-        raise AssertionError(why)
 
     def trying(self, sender: str, target: str) -> Entry:
         """Note that `sender` is about to send a message, which the entry itself is."""
