@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import hooks_prometheus
 from smoothop import Config, Operator, Registry, done, hookimpl
 from smoothop.engine.completion import Completion
 from smoothop.engine.streams import make_event
@@ -226,6 +227,7 @@ def main() -> None:
     rounds, calls, beats = (3, 50_000, 1_000) if quick else (ROUNDS, 200_000, 4_000)
     show_costs(rounds, calls)
     show_rhythms(rounds, beats)
+    hooks_prometheus.show(rounds, calls)
 
 
 def show_costs(rounds: int, calls: int) -> None:

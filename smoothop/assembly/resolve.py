@@ -10,6 +10,7 @@ the directory in which smoothop is run, as in every other command.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from smoothop.assembly import schema
 from smoothop.assembly.file import ConfigFile, find_file
 from smoothop.assembly.problems import Problem, ProblemsError, checked, nearest, unknown_key
 from smoothop.assembly.schema import Check
+from smoothop.plugins.discovery import PLUGINS, find_published
 
 DEFAULT = "default"
 
@@ -233,9 +235,18 @@ def _worker(
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    for variable in sorted(environ):
-        if variable.startswith("SMOOTHOP_") and variable not in schema.KNOWN_VARIABLES:
-            yield (
-                f"the environment variable {variable} means nothing to smoothop"
-                f"{nearest(variable, schema.KNOWN_VARIABLES)}"
-            )
+    ours = {variable for variable in environ if variable.startswith("SMOOTHOP_")}
+    unknown = ours.difference(schema.KNOWN_VARIABLES)
+    # The installed distributions are only asked when there is something to ask.
+    for variable in sorted(_of_no_plugin(unknown) if unknown else ()):
+        yield (
+            f"the environment variable {variable} means nothing to smoothop"
+            f"{nearest(variable, schema.KNOWN_VARIABLES)}"
+        )
+
+
+def _of_no_plugin(variables: Iterable[str]) -> set[str]:
+    """Return those that do not begin with ``SMOOTHOP_`` and the name of a hook plugin."""
+    names = [one.name for one in find_published() if one.group == PLUGINS]
+    theirs = tuple(f"SMOOTHOP_{re.sub('[.-]', '_', name).upper()}_" for name in names)
+    return {variable for variable in variables if not variable.startswith(theirs)}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import Watch
     from smoothop.engine.operator import Operator
+    from smoothop.engine.receipt import Receipt
     from smoothop.handlers import HandlerCalls
 
 
@@ -54,7 +55,7 @@ class WorkerCore:
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
-        self._time = self.machine.time
+        self._monotonic = self.machine.monotonic
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
@@ -205,6 +206,14 @@ class WorkerCore:
         if run is not None:
             self._drop_current(run, why)
 
+    def forked(self) -> None:
+        """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
+        self.lock = self.mailbox.lock = self.machine.lock()  # its holder is not in this process
+        self.abandon("it belongs to the process this one was forked from")
+        run, self.run = self.run, None
+        if run is not None:
+            run.stopping = True  # in case it was a handler of this worker that forked
+
     # -- what its loop tells
 
     def started(self, run: Run) -> None:
@@ -215,7 +224,7 @@ class WorkerCore:
             (LifecycleEvent, self.name, self.machine.time(), "started", None),
         )
 
-    def panicked(self, attempts: int, error: BaseException) -> None:
+    def panicked(self, attempts: int, error: BaseException, waited: float | None) -> None:
         """An exception has left user code, as the `attempts`-th of those that count."""
         text = typed_text(error)
         self.panics += 1
@@ -224,7 +233,7 @@ class WorkerCore:
         self.log.warning(
             "panic recovered", cause=error, attempt=attempts, max_attempts=most, error=text
         )
-        raw = (PanicEvent, self.name, self.machine.time(), attempts, text)
+        raw = (PanicEvent, self.name, self.machine.time(), attempts, text, waited)
         self.publish(self.audience.panic, raw, error)
 
     def teardown_failed(self, error: BaseException) -> None:
@@ -304,9 +313,12 @@ class WorkerCore:
         if receipt is not None:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
-    def _accepted(self) -> None:
-        self.last = raw = (DispatchEvent, self.name, self._time(), True, None)
+    def _accepted(self, receipt: Receipt) -> None:
+        receipt.accepted_at = now = self._monotonic()
+        # The event is made from this when somebody asks for it: see snapshots.LastEvent.
+        self.last = (now,)
         if self.audience.dispatch:
+            raw = (DispatchEvent, self.name, self.machine.time(), True, None)
             self.publish(self.audience.dispatch, raw)
 
     def _new_run(self) -> Run:

@@ -566,8 +566,11 @@ class Operator:
 
     def _forked(self) -> None:
         """Close it without waiting: in a forked child there are no threads to wait for."""
+        self._lock = self._machine.lock()  # who held the other one is not in this process
         self._closed = f"this operator belongs to the process that made it, not to {os.getpid()}"
-        self._cores, self._views = {}, {}
+        cores, self._cores, self._views = self._cores, {}, {}
+        for core in cores.values():
+            core.forked()
 
 
 def _closed_error() -> OperatorClosedError:

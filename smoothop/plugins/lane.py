@@ -13,7 +13,7 @@ from smoothop.engine.completion import Completion
 from smoothop.engine.logs import write
 from smoothop.engine.streams import RawEvent, make_event
 from smoothop.errors import SmoothopError
-from smoothop.events import KINDS, Kind
+from smoothop.events import KINDS, Kind, PanicEvent
 from smoothop.plugins.backlog import Backlog, Item
 from smoothop.plugins.hook_plugin import HookPlugin, logger
 
@@ -149,9 +149,11 @@ class Lane:
         elif exposed is None:
             plugin.call(hook, subject, make_event(raw))
         else:
-            error = exposed.error or _let_go(raw)
+            # Only a panic comes with an exception.
+            event: PanicEvent = make_event(raw)  # type: ignore[assignment]
+            error = exposed.error or _let_go(event)
             exposed.error = None
-            plugin.call(hook, subject, make_event(raw), error)
+            plugin.call(hook, subject, event, error)
 
     def _say_if_too_slow(self) -> None:
         if self._backlog.dropped and not self._told_of_drops:
@@ -172,5 +174,5 @@ class Lane:
         self.ended.succeed()
 
 
-def _let_go(raw: RawEvent) -> SmoothopError:
-    return SmoothopError(f"{raw[-1]} (the exception itself was let go: too many were waiting)")
+def _let_go(event: PanicEvent) -> SmoothopError:
+    return SmoothopError(f"{event.error} (the exception itself was let go: too many were waiting)")

@@ -9,7 +9,9 @@ from typing import Final, TypeVar
 from smoothop.testing.carriers import Carriers
 from smoothop.testing.event_loop import SimEventLoop
 from smoothop.testing.locks import SimGate, SimLock
-from smoothop.testing.scheduler import NANOSECONDS, START, Scheduler, SimThread, Style
+from smoothop.testing.scheduler import NANOSECONDS, START, Scheduler
+from smoothop.testing.style import Style
+from smoothop.testing.threads import SimThread
 
 T = TypeVar("T")
 
@@ -18,6 +20,9 @@ EPOCH: Final = 1_700_000_000
 
 READING: Final = 1_000
 """Nanoseconds that a reading of the clock takes: so a loop that never waits uses up time."""
+
+
+_PLAIN = Style()
 
 
 class SimMachine:
@@ -39,7 +44,7 @@ class SimMachine:
     """
 
     def __init__(
-        self, seed: int | str, style: Style = Style(), carriers: Carriers | None = None
+        self, seed: int | str, style: Style = _PLAIN, carriers: Carriers | None = None
     ) -> None:
         self._own_carriers = None if carriers else Carriers()
         self._scheduler = Scheduler(seed, style, carriers or self._own_carriers or Carriers())

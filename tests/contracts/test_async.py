@@ -187,7 +187,9 @@ def test_dispatch_async_never_blocks_the_loop_and_gives_up_in_time():
         return len(ticks)
 
     with Operator() as op:
-        op.add_handler("w", lambda ctx: done(ctx.message), Config(message_only=True, mailbox_size=1))
+        op.add_handler(
+            "w", lambda ctx: done(ctx.message), Config(message_only=True, mailbox_size=1)
+        )
         op.dispatch("w", 1)
         assert run(main(op)) > 10
 
@@ -471,19 +473,21 @@ def test_a_worker_does_not_see_the_context_variables_of_who_starts_it():
 
 
 def test_async_with_closes_also_when_its_body_raises():
-    async def main():
-        async def handle(ctx):
-            await ctx.wait()
-            return done()
+    views = []
 
-        op = Operator()
-        with pytest.raises(ZeroDivisionError):
-            async with op:
-                worker = op.add_handler("w", handle)
-                op.start("w")
-                raise ZeroDivisionError
-        assert worker.status == "stopped"
-        with pytest.raises(OperatorClosedError):
-            op.workers()
+    async def handle(ctx):
+        await ctx.wait()
+        return done()
 
-    run(main())
+    async def main(op):
+        async with op:
+            views.append(op.add_handler("w", handle))
+            op.start("w")
+            raise ZeroDivisionError
+
+    op = Operator()
+    with pytest.raises(ZeroDivisionError):
+        run(main(op))
+    assert views[0].status == "stopped"
+    with pytest.raises(OperatorClosedError):
+        op.workers()

@@ -8,13 +8,18 @@ from random import Random
 from threading import get_ident
 from typing import Any
 
-from smoothop import Cancellation, Completion, Operator, StopTimeoutError
+from simulation.actors import Actor, AsyncActor, SyncActor, drawn_config
+from simulation.callers import Caller
+from simulation.ledger import Ledger, lifecycle_faults
+from simulation.ways import LoopWays, Ways
+from smoothop import Cancellation, Completion, Operator, SmoothopError, StopTimeoutError
+from smoothop.engine.mailbox import Mailbox
 from smoothop.engine.run import Run
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
-from simulation.actors import NAMES, Actor, AsyncActor, Caller, LoopWays, SyncActor, Ways, drawn_config
-from simulation.ledger import Ledger, lifecycle_faults
+
+NAMES = ("a", "b", "c", "d")
 
 
 class History:
@@ -25,7 +30,7 @@ class History:
         released: what stuck handlers wait for; it happens after the operator has closed.
     """
 
-    def __init__(self, seed: int, carriers: Carriers, *, wall_jumps: bool = True) -> None:
+    def __init__(self, seed: int, carriers: Carriers, *, wall_jumps: bool = False) -> None:
         self.seed = seed
         draw = self._draw = Random(f"history {seed}")
         style = Style(
@@ -35,7 +40,8 @@ class History:
             spawn_fails=draw.choice((0,) * 6 + (0.1,)),
         )
         self.exact = not style.lag
-        self.wall_jumps = wall_jumps
+        # By a source of its own, so that a history is the same with the jumps and without.
+        self._wall = Random(f"wall {seed}") if wall_jumps else None
         self.stuck = draw.random() < 0.05
         self.broken_log = draw.choice((0,) * 6 + (0.1,))
         self.machine = SimMachine(f"machine {seed}", style, carriers)
@@ -69,6 +75,7 @@ class History:
         callers = [Caller(self, number) for number in range(draw.randrange(1, 4))]
         threads = [machine.start(caller.run, caller.label) for caller in callers]
         machine.sleep(draw.choice((0.2, 2, 8)))
+        self._check_room()
         self.close(draw.choice((None, None, None, 0, 0.01)))
         self.released.set()
         for thread in threads:
@@ -83,9 +90,16 @@ class History:
             if actor.inside or view.status.value != "stopped":
                 self.ledger.fail(f"{view} is left running")
 
-    def _try_start(self, name: str) -> None:
-        from smoothop import SmoothopError
+    def _check_room(self) -> None:
+        """Hold that nobody goes on waiting for room where there is some."""
+        boxes = [core.mailbox for core in self.operator._cores.values()]
+        waiting = [(box, box.senders[0]) for box in boxes if _has_room(box)]
+        self.machine.sleep(0.001)
+        for box, sender in waiting:
+            if self.exact and _has_room(box) and box.senders[0] is sender:
+                self.ledger.fail("a sender waits for room where there is some")
 
+    def _try_start(self, name: str) -> None:
         try:
             self.operator.start(name)
         except SmoothopError as error:
@@ -93,6 +107,7 @@ class History:
 
     def close(self, timeout: float | None) -> None:
         """Close the operator; when that returns, however it does, every receipt is settled."""
+        self.ledger.closing = True
         try:
             self.operator.close(timeout=timeout)
             self.machine.note("closed")
@@ -121,6 +136,8 @@ class History:
 
     def look(self) -> None:
         """Read all there is to read about every worker: it never raises, and is true."""
+        if self._wall is not None:
+            self.machine.jump_wall(self._wall.choice((-86_400, -1, 0.5, 3_600, 1e9)))
         for view, actor in self.views:
             before = actor.calls, actor.inside
             status = view.status.value
@@ -182,6 +199,10 @@ class History:
             wrong = model.interrupted()
         if wrong:
             self.ledger.fail(f"{extra['worker']}: {wrong}")
+
+
+def _has_room(box: Mailbox) -> bool:
+    return len(box.senders) > 0 and len(box.queue) < box.size
 
 
 _PHASES = ("stopped", "starting", "handling", "idle", "backoff", "stopping", "failed")

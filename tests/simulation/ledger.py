@@ -1,4 +1,4 @@
-"""What must hold of messages, runs and panics, kept apart from the engine and checked against it."""
+"""What must hold of messages, runs and panics, kept apart from the engine it is held to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ledger:
         self._machine = machine
         self._entries: list[Entry] = []
         self._latest: dict[tuple[str, object], int] = {}
-        self.closed = False
+        self.closing = False
 
     def fail(self, why: str) -> NoReturn:
         """Let the whole simulation fail; from inside a handler, too."""
