@@ -72,7 +72,6 @@ class WorkerCore:
         self.last_error_at: float | None = None
         self._start_again = False
         self._restarts: list[Completion] = []
-        self._refusal: Refusal | None = None
 
     # -- what is there
 
@@ -100,10 +99,10 @@ class WorkerCore:
             SmoothopError: it is being removed, or no thread could be started for it.
         """
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
             if self.run is not None:
-                self._start_again = self.run.stopping or self.run.ending
+                self._start_again = self._start_again or self.run.leaving
                 return
             run = self._new_run()
         self._launch(run)
@@ -115,6 +114,7 @@ class WorkerCore:
             run = self.run
             self._start_again = False
             if run is not None:
+                run.leaving = True
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
@@ -128,6 +128,8 @@ class WorkerCore:
         with self.lock:
             run = self.run
             self._start_again = False
+            if run is not None:
+                run.leaving = True
         if run is not None:
             self._ask(run, reason)
 
@@ -141,13 +143,13 @@ class WorkerCore:
         """
         restarted = Completion(self.machine, (self,), "its own restart")
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
             self.config = refuse_unbuilt(replace(self.config, **changes))
             run = self.run
-            again = run is not None and (self._start_again or not (run.stopping or run.ending))
+            again = run is not None and (self._start_again or not run.leaving)
             if run is not None and again:
-                self._start_again = True
+                run.leaving = self._start_again = True
                 self._restarts.append(restarted)
             elif run is not None:
                 run.ended.append(restarted)
@@ -166,8 +168,6 @@ class WorkerCore:
             dropped: what the receipts of the messages that wait are told.
         """
         retired = Completion(self.machine, (self,))
-        with self.lock:
-            self._refusal = refusal
         self.mailbox.refuse(refusal)
         stopped = self.stop()
         retired.threads = stopped.threads
@@ -229,7 +229,7 @@ class WorkerCore:
         with self.lock:
             if run.over:
                 return
-            run.over = True
+            run.over = run.leaving = True
             self.failed = reason == "panic limit"
             self.stop_reason = reason
             self.stopped_at = self.machine.time()
@@ -262,7 +262,7 @@ class WorkerCore:
     def listen(self, ring: Ring) -> None:
         """Let `ring` have the events until the worker stops."""
         with self.lock:
-            gone = self._refusal is not None
+            gone = self.mailbox.refusal is not None
             if not gone:
                 self.own_rings.append(ring)
         if gone:
@@ -315,7 +315,7 @@ class WorkerCore:
         self.note_error(typed_text(error))
         self.log.error("worker could not be started: %s", error, cause=error)
         with self.lock:
-            run.over = True
+            run.over = run.leaving = True
             self.failed = True
             self._start_again = False
         self._conclude(run)
@@ -338,7 +338,7 @@ class WorkerCore:
     def _conclude(self, run: Run) -> None:
         with self.lock:
             self.run = None
-            again = self._start_again and self._refusal is None
+            again = self._start_again and self.mailbox.refusal is None
             self._start_again = False
             following = self._new_run() if again else None
             restarts, self._restarts = self._restarts, []

@@ -40,9 +40,14 @@ class Sender:
 
 
 class Mailbox:
-    """A bounded queue of receipts; first come, first served, for messages and for senders."""
+    """A bounded queue of receipts; first come, first served, for messages and for senders.
 
-    __slots__ = ("_note", "_refusal", "lock", "queue", "senders", "size", "sleepers")
+    Attributes:
+        refusal: makes the error for whoever comes after the worker was retired; its starts are
+            refused by it as well, so that both end at the same moment.
+    """
+
+    __slots__ = ("_note", "lock", "queue", "refusal", "senders", "size", "sleepers")
 
     def __init__(self, lock: Lock, size: int, note: Callable[[], None]) -> None:
         """Make an empty mailbox.
@@ -58,7 +63,7 @@ class Mailbox:
         self.senders: deque[Sender] = deque()
         self.sleepers: list[Sleeper] = []
         self._note = note
-        self._refusal: Refusal | None = None
+        self.refusal: Refusal | None = None
 
     # -- the dispatcher's side
 
@@ -69,8 +74,8 @@ class Mailbox:
             SmoothopError: the mailbox takes no messages any more.
         """
         with self.lock:
-            if self._refusal is not None:
-                raise self._refusal()
+            if self.refusal is not None:
+                raise self.refusal()
             if self.senders or len(self.queue) >= self.size:
                 return False
             self._note()
@@ -83,7 +88,7 @@ class Mailbox:
     def queue_up(self, sender: Sender) -> None:
         """Let `sender` wait for room; accept at once if there is some by now."""
         with self.lock:
-            sender.refusal = self._refusal
+            sender.refusal = self.refusal
             if sender.refusal is not None:
                 return
             self.senders.append(sender)
@@ -136,7 +141,7 @@ class Mailbox:
     def refuse(self, refusal: Refusal) -> None:
         """Accept nothing from now on; whoever waits for room is refused as well."""
         with self.lock:
-            self._refusal = refusal
+            self.refusal = refusal
             senders = list(self.senders)
             self.senders.clear()
             for sender in senders:

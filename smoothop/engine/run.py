@@ -20,9 +20,11 @@ class Run:
     """The state of one life of a worker; its owner is `WorkerCore`.
 
     Attributes:
+        leaving: set once, with the worker's lock: it was decided that this run ends, because the
+            worker was asked to stop or has reached its panic limit. What comes after it is for
+            those who come after that moment to decide.
         stopping: set once, when the worker is asked to stop; read by its loop without a lock.
         stop: the same for those who wait for it.
-        ending: set when it ends by itself: the panic limit is reached.
         over: set by the worker's own last step: none of its code runs any more.
         reason: why it stops.
         ended: the completions of those who asked it to stop.
@@ -35,8 +37,8 @@ class Run:
         "budget",
         "config",
         "ended",
-        "ending",
         "handled",
+        "leaving",
         "loop_runner",
         "loop_thread",
         "over",
@@ -58,7 +60,7 @@ class Run:
         self.stop_announced = False
         self.stopping = False
         self.stop = Latch()
-        self.ending = False
+        self.leaving = False
         self.over = False
         self.reason: StopReason = "requested"
         self.handled = 0

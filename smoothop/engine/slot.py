@@ -151,8 +151,9 @@ class Slot:
         with core.lock:
             attempts = self.run.budget.add(now)
             decision = self._supervision.panicked(attempts, now, core.machine.chance())
-            # With the lock, so that a start that comes now is remembered, not taken for done.
-            self.run.ending = isinstance(decision, End)
+            if isinstance(decision, End):
+                # With the lock, so that a start that comes now is remembered, not taken for done.
+                self.run.leaving = True
         core.panicked(attempts, error)
         if isinstance(decision, End):
             core.log.error("max panic attempts reached", attempts=attempts)

@@ -23,7 +23,7 @@ def phase(core: WorkerCore) -> Phase:
     run = core.run
     if run is None or (run.over and not core.is_running()):
         return Phase.FAILED if core.failed else Phase.STOPPED
-    if run.stopping or run.ending:
+    if run.leaving:
         return Phase.STOPPING
     return run.slot.phase
 

@@ -1,0 +1,111 @@
+"""The two kinds of lock of a simulated machine: each use of one is a switch point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from smoothop.testing.scheduler import Scheduler, SimThread
+
+
+class SimLock:
+    """A reentrant lock that guards state, as `threading.RLock`."""
+
+    __slots__ = ("_count", "_owner", "_scheduler", "_waiting")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._owner: SimThread | None = None
+        self._count = 0
+        self._waiting: list[SimThread] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock; ``False`` when that did not work within `timeout` virtual seconds."""
+        scheduler = self._scheduler
+        me = scheduler.current
+        if self._owner is not me or me is None:
+            scheduler.switch()
+            deadline = None if timeout < 0 else scheduler.deadline(timeout)
+            while self._owner is not None and self._owner is not me:
+                if not blocking:
+                    return False
+                if not scheduler.wait_in(self._waiting, deadline):
+                    return False
+            self._owner = me
+            if me is not None:
+                me.held += 1
+        self._count += 1
+        return True
+
+    def release(self) -> None:
+        """Give the lock back; whoever waits for it may try again."""
+        if self._owner is not self._scheduler.current or not self._count:
+            raise RuntimeError("cannot release a lock that is not held")
+        self._count -= 1
+        if self._count:
+            return
+        if self._owner is not None:
+            self._owner.held -= 1
+        self._owner = None
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for thread in waiting:
+                self._scheduler.wake(thread)
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+class SimGate:
+    """A lock that one thread takes and another releases, as `threading.Lock`."""
+
+    __slots__ = ("_closed", "_scheduler", "_waiting")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._closed = False
+        self._waiting: list[SimThread] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Close the gate; ``False`` when that did not work within `timeout` virtual seconds."""
+        scheduler = self._scheduler
+        scheduler.switch()
+        deadline = None if timeout < 0 else scheduler.deadline(timeout)
+        while self._closed:
+            if not blocking:
+                return False
+            if not scheduler.wait_in(self._waiting, deadline) and self._closed:
+                return False
+        self._closed = True
+        return True
+
+    def release(self) -> None:
+        """Open the gate; the one who waits goes through."""
+        if not self._closed:
+            raise RuntimeError("release unlocked lock")
+        self._closed = False
+        waiting, self._waiting = self._waiting, []
+        for thread in waiting:
+            self._scheduler.wake(thread)
+        self._scheduler.switch()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()

@@ -1,0 +1,147 @@
+"""`SimMachine`: the machine of a simulation, for ``Operator(_machine=...)``."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from smoothop.testing.carriers import Carriers
+from smoothop.testing.event_loop import SimEventLoop
+from smoothop.testing.locks import SimGate, SimLock
+from smoothop.testing.scheduler import NANOSECONDS, START, Scheduler, SimThread, Style
+
+T = TypeVar("T")
+
+EPOCH: Final = 1_700_000_000
+"""What the wall clock shows when a simulation begins, in seconds since 1970."""
+
+READING: Final = 1_000
+"""Nanoseconds that a reading of the clock takes: so a loop that never waits uses up time."""
+
+
+class SimMachine:
+    """Runs the production engine under virtual time, one thread at a time, from a seed.
+
+    The same seed, style and program give the same history, to the byte of `trace`, as long as the
+    program itself takes nothing else from outside (real time, ``id()``, the order of a set,
+    garbage collection: switch that off while it runs). Everything that uses the machine must
+    happen inside `run`.
+
+    The two clocks are apart: `jump_wall` moves `time` alone, which is what a set clock and a
+    suspended machine do; `stall` lets time pass for both while nobody runs, as when
+    the process was stopped.
+
+    Args:
+        seed: decides which thread runs at each switch point, and every other chance.
+        style: how it does so.
+        carriers: OS threads to use; default: new ones, which end with `run`.
+    """
+
+    def __init__(
+        self, seed: int | str, style: Style = Style(), carriers: Carriers | None = None
+    ) -> None:
+        self._own_carriers = None if carriers else Carriers()
+        self._scheduler = Scheduler(seed, style, carriers or self._own_carriers or Carriers())
+        self._style = style
+        self._wall = EPOCH * NANOSECONDS - START
+
+    def run(self, main: Callable[[], T]) -> T:
+        """Call `main` as the first simulated thread; return its value when all have ended.
+
+        Raises:
+            Stalled: they can never all end; shows where each stands.
+            BaseException: what left `main` or another thread.
+        """
+        try:
+            return self._scheduler.run(main)
+        finally:
+            if self._own_carriers is not None:
+                self._own_carriers.close()
+
+    # -- what the engine asks of a machine
+
+    def monotonic(self) -> float:
+        """See `Machine.monotonic`; takes a microsecond, and is a switch point."""
+        scheduler = self._scheduler
+        scheduler.now += READING
+        scheduler.switch()
+        return scheduler.now / NANOSECONDS
+
+    def time(self) -> float:
+        """See `Machine.time`."""
+        return (self._scheduler.now + self._wall) / NANOSECONDS
+
+    def lock(self) -> SimLock:
+        """See `Machine.lock`."""
+        return SimLock(self._scheduler)
+
+    def gate(self) -> SimGate:
+        """See `Machine.gate`."""
+        return SimGate(self._scheduler)
+
+    def chance(self) -> float:
+        """See `Machine.chance`."""
+        return self._scheduler.random.random()
+
+    def spawn(self, target: Callable[[], None], name: str) -> SimThread:
+        """See `Machine.spawn`; fails as often as the style says."""
+        if self._style.spawn_fails and self.chance() < self._style.spawn_fails:
+            self.note(f"cannot start {name}")
+            raise RuntimeError("can't start new thread")
+        return self.start(target, name)
+
+    def event_loop(self) -> AbstractEventLoop:
+        """See `Machine.event_loop`."""
+        return SimEventLoop(self.now, self.gate())
+
+    # -- for the program that is simulated
+
+    def start(self, target: Callable[[], None], name: str) -> SimThread:
+        """Start a thread of the program's own: as `spawn`, but never fails."""
+        return self._scheduler.spawn(target, name)
+
+    def sleep(self, seconds: float) -> None:
+        """Let virtual time pass; others run meanwhile."""
+        self._scheduler.block(self._scheduler.deadline(seconds))
+
+    def now(self) -> float:
+        """Return the monotonic time without a switch point."""
+        return self._scheduler.now / NANOSECONDS
+
+    def holds_locks(self) -> bool:
+        """Tell whether the running thread holds a lock of the machine."""
+        return self._scheduler.running().held > 0
+
+    def thread_name(self) -> str:
+        """Return the name of the running thread with its number, as in the trace."""
+        return self._scheduler.running().label
+
+    def jump_wall(self, seconds: float) -> None:
+        """Set the wall clock forwards or backwards; monotonic time stays."""
+        self._wall += int(seconds * NANOSECONDS)
+
+    def stall(self, seconds: float) -> None:
+        """Let time pass while nobody runs: whatever is due then is late."""
+        self._scheduler.now += int(seconds * NANOSECONDS)
+        self._scheduler.switch()
+
+    def fail(self, error: BaseException) -> None:
+        """Let the simulation fail with `error`, wherever this thread is."""
+        self._scheduler.fail(error)
+
+    def note(self, event: str) -> None:
+        """Write an event into the trace."""
+        self._scheduler.note(event)
+
+    @property
+    def steps(self) -> int:
+        """How many switch points there were."""
+        return self._scheduler.steps
+
+    def trace(self) -> str:
+        """Return what happened: a line for each event, with virtual time and thread."""
+        return "".join(
+            f"{time / NANOSECONDS:.6f} {thread} {event}\n"
+            for time, thread, event in self._scheduler.trace
+        )
