@@ -1,0 +1,1 @@
+"""Assembly: configuration and registry become an operator that is ready to start."""

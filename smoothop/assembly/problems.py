@@ -1,0 +1,67 @@
+"""What is wrong with a configuration: collected, so that all of it can be told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from smoothop.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that must be put right before anything can start.
+
+    Attributes:
+        where: the flag, the environment variable, or the table and key in the file.
+        what: what is wrong there, and what would be right.
+        is_load_failure: whether it is a plugin that cannot be loaded, not the configuration.
+    """
+
+    where: str
+    what: str
+    is_load_failure: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class ProblemsError(ConfigError):
+    """One or more problems; nothing was started.
+
+    Attributes:
+        problems: all of them, in the order in which they were found.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+    @property
+    def are_load_failures(self) -> bool:
+        """Whether the configuration is right and only plugins cannot be loaded."""
+        return all(problem.is_load_failure for problem in self.problems)
+
+
+def checked(
+    check: Callable[[object, str], object], value: object, field: str, where: str
+) -> object | Problem:
+    """Return what `check` makes of `value`, or the problem with it."""
+    try:
+        return check(value, field)
+    except ValueError as error:
+        return Problem(where, str(error).removeprefix(f"{field}: "))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest of the known words, or ``""``."""
+    found = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def unknown_key(key: str, known: Iterable[str], where: str) -> Problem:
+    """Return the problem of a key that means nothing, with what is known there."""
+    words = sorted(known)
+    hint = nearest(key, words) or f"; known here: {', '.join(words)}"
+    return Problem(where, f"unknown key {key!r}{hint}")

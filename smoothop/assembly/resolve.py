@@ -1,0 +1,233 @@
+"""The resolved configuration: each value, and where it comes from.
+
+Order, the first that says something wins: flags, environment (``SMOOTHOP_*``), file, defaults.
+What is switched off is added up instead: `disable` in the file and ``SMOOTHOP_DISABLE_PLUGINS``
+both count. Everything in the file is checked, also what a flag overrides.
+
+Relative paths in the settings of a handler are left as they are written: they are relative to
+the directory in which smoothop is run, as in every other command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from smoothop._names import is_name
+from smoothop.assembly import schema
+from smoothop.assembly.file import ConfigFile, find_file
+from smoothop.assembly.problems import Problem, ProblemsError, checked, nearest, unknown_key
+from smoothop.assembly.schema import Check
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value and its origin: a flag, a variable, a table of the file, or ``"default"``."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTable:
+    """One worker as the configuration describes it.
+
+    Attributes:
+        name: the worker's name.
+        handler: which handler it runs: ``name`` or ``name@distribution``.
+        config: the fields of `Config` that are given.
+        settings: what is given for the handler's ``Settings``, not checked yet; ``None`` if
+            nothing is.
+        where: how messages call the place where it is described.
+    """
+
+    name: str
+    handler: Value
+    config: Mapping[str, Value] = field(default_factory=dict)
+    settings: Mapping[str, Any] | None = None
+    where: str = DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The whole configuration, as far as it can be known without any plugin.
+
+    Attributes:
+        file: the configuration file, or ``None``.
+        operator: key of ``[operator]`` -> value.
+        disable: names that are switched off.
+        workers: worker's name -> its table, in the order of the file.
+        unsound_workers: names of those in the file that are no tables or have bad names.
+        problems: everything that is wrong.
+        warnings: what is most likely a slip, but stops nothing.
+    """
+
+    file: Path | None
+    operator: Mapping[str, Value]
+    disable: tuple[Value, ...]
+    workers: Mapping[str, WorkerTable]
+    unsound_workers: frozenset[str]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def disabled_in_file(self) -> tuple[str, ...]:
+        """What the file switches off, for `Registry.discover`, which reads the variable itself."""
+        return tuple(name.value for name in self.disable if name.origin != schema.DISABLE_VARIABLE)
+
+
+def load(
+    directory: Path,
+    environ: Mapping[str, str],
+    *,
+    config: str | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> Resolved:
+    """Find the file and resolve the configuration; nothing is imported.
+
+    Args:
+        directory: where to look for the file.
+        environ: the environment; an empty variable counts as not set.
+        config: the path after ``--config``, if given.
+        flags: key of ``[operator]`` -> what the flag of that name says, or ``None``.
+    """
+    try:
+        file = find_file(directory, config or environ.get(schema.CONFIG_VARIABLE) or None)
+    except ProblemsError as error:
+        resolved = resolve(ConfigFile(), environ, flags or {})
+        return replace(resolved, problems=(*error.problems, *resolved.problems))
+    return resolve(file, environ, flags or {})
+
+
+def resolve(file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, object]) -> Resolved:
+    """Resolve the configuration from what each source says; a pure function."""
+    problems: list[Problem] = []
+    tables = _checked_table(file.tables, schema.TABLES, file, (), problems)
+    operator = _operator(tables.get("operator", {}), file, environ, flags, problems)
+    plugins = _checked_table(
+        tables.get("plugins", {}), schema.PLUGINS, file, ("plugins",), problems
+    )
+    workers = _workers(tables.get("workers", {}), file, problems)
+    return Resolved(
+        file=file.path,
+        operator=operator,
+        disable=tuple(_disable(plugins.get("disable", ()), file, environ)),
+        workers=workers,
+        unsound_workers=frozenset(tables.get("workers", {})) - frozenset(workers),
+        problems=tuple(problems),
+        warnings=tuple(_unknown_variables(environ)),
+    )
+
+
+def _checked_table(
+    table: Mapping[str, Any],
+    checks: Mapping[str, Check],
+    file: ConfigFile,
+    path: tuple[str, ...],
+    problems: list[Problem],
+) -> dict[str, Any]:
+    """Return the entries of `table` that are right, and note what is wrong with the others."""
+    place = file.place(*path)
+    right: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in checks:
+            problems.append(unknown_key(key, checks, place))
+            continue
+        outcome = checked(checks[key], value, key, f"{place} {key}")
+        if isinstance(outcome, Problem):
+            problems.append(outcome)
+        else:
+            right[key] = outcome
+    return right
+
+
+def _operator(
+    table: Mapping[str, Any],
+    file: ConfigFile,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
+    problems: list[Problem],
+) -> dict[str, Value]:
+    in_file = _checked_table(table, schema.OPERATOR, file, ("operator",), problems)
+    found = {key: Value(value, DEFAULT) for key, value in schema.OPERATOR_DEFAULTS.items()}
+    found |= {key: Value(value, file.place("operator")) for key, value in in_file.items()}
+    for key, value, origin in (*_from_variables(environ), *_from_flags(flags)):
+        outcome = checked(schema.OPERATOR[key], value, key, origin)
+        if isinstance(outcome, Problem):
+            problems.append(outcome)
+        else:
+            found[key] = Value(outcome, origin)
+    return found
+
+
+def _from_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, object, str]]:
+    for variable, key in schema.VARIABLES.items():
+        if environ.get(variable):
+            yield key, environ[variable], variable
+
+
+def _from_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, object, str]]:
+    for key, value in flags.items():
+        if value is not None:
+            yield key, value, f"--{key.replace('_', '-')}"
+
+
+def _disable(
+    in_file: Iterable[str], file: ConfigFile, environ: Mapping[str, str]
+) -> Iterator[Value]:
+    for name in environ.get(schema.DISABLE_VARIABLE, "").split(","):
+        if name.strip():
+            yield Value(name.strip(), schema.DISABLE_VARIABLE)
+    for name in in_file:
+        yield Value(name, file.place("plugins"))
+
+
+def _workers(
+    tables: Mapping[str, Any], file: ConfigFile, problems: list[Problem]
+) -> dict[str, WorkerTable]:
+    found = {}
+    for name, table in tables.items():
+        place = file.place("workers", name)
+        if not is_name(name):
+            problems.append(Problem(place, _bad_name(name)))
+        elif not isinstance(table, dict):
+            problems.append(Problem(place, f"a worker is a table, not {table!r}"))
+        else:
+            found[name] = _worker(name, table, file, problems)
+    return found
+
+
+def _bad_name(name: str) -> str:
+    return (
+        f"{name!r} is no name for a worker: 1 to 64 of the characters A-Z a-z 0-9 . _ -, "
+        "the first a letter or a digit"
+    )
+
+
+def _worker(
+    name: str, table: Mapping[str, Any], file: ConfigFile, problems: list[Problem]
+) -> WorkerTable:
+    right = _checked_table(table, schema.WORKER, file, ("workers", name), problems)
+    place = file.place("workers", name)
+    return WorkerTable(
+        name=name,
+        handler=Value(right.get("handler", name), place if "handler" in right else DEFAULT),
+        config={
+            key: Value(value, place) for key, value in right.items() if key in schema.WORKER_FIELDS
+        },
+        settings=right.get("settings"),
+        where=place,
+    )
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    for variable in sorted(environ):
+        if variable.startswith("SMOOTHOP_") and variable not in schema.KNOWN_VARIABLES:
+            yield (
+                f"the environment variable {variable} means nothing to smoothop"
+                f"{nearest(variable, schema.KNOWN_VARIABLES)}"
+            )

@@ -1,0 +1,91 @@
+"""Every key a configuration may have, and the check each value must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from smoothop._durations import parse_seconds
+from smoothop._names import checked_name
+from smoothop.config import DURATION_FIELDS, FIELD_CHECKS
+
+Check = Callable[[object, str], Any]
+
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def _name(value: object, _: str) -> str:
+    return checked_name(value)
+
+
+def _one_of(choices: tuple[str, ...]) -> Check:
+    def check(value: object, field: str) -> str:
+        if isinstance(value, str) and value.lower() in choices:
+            return value.lower()
+        raise ValueError(f"{field}: one of {', '.join(choices)}, not {value!r}")
+
+    return check
+
+
+def _names(value: object, field: str) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(name, str) and name.strip() for name in value):
+        return tuple(name.strip() for name in value)
+    raise ValueError(f"{field}: a list of names such as ['noisy'], not {value!r}")
+
+
+def _reference(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{field}: a handler's name as text, not {value!r}")
+    name, at, distribution = value.partition("@")
+    checked_name(name)
+    if at and not distribution.strip():
+        raise ValueError(f"{field}: a distribution's name must follow the @ in {value!r}")
+    return value
+
+
+def _table(value: object, field: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise ValueError(f"{field}: a table, not {value!r}")
+
+
+OPERATOR: dict[str, Check] = {
+    "name": _name,
+    "grace": parse_seconds,
+    "log_format": _one_of(LOG_FORMATS),
+    "log_level": _one_of(LOG_LEVELS),
+}
+"""Keys of ``[operator]``; each is also a flag of `smoothop run` and a ``SMOOTHOP_*`` variable."""
+
+OPERATOR_DEFAULTS: dict[str, Any] = {
+    "name": "default",
+    "grace": 25.0,
+    "log_format": "text",
+    "log_level": "info",
+}
+
+PLUGINS: dict[str, Check] = {"disable": _names}
+"""Keys of ``[plugins]``."""
+
+WORKER_FIELDS: dict[str, Check] = {
+    name: parse_seconds if name in DURATION_FIELDS else check
+    for name, check in FIELD_CHECKS.items()
+}
+"""Keys of ``[workers.NAME]`` that are fields of `Config`."""
+
+WORKER: dict[str, Check] = {"handler": _reference, **WORKER_FIELDS, "settings": _table}
+"""All keys of ``[workers.NAME]``."""
+
+TABLES: dict[str, Check] = {"operator": _table, "plugins": _table, "workers": _table}
+"""The tables at the top of the file."""
+
+VARIABLES: dict[str, str] = {f"SMOOTHOP_{key.upper()}": key for key in OPERATOR}
+"""Environment variable -> the key of ``[operator]`` that it overrides."""
+
+CONFIG_VARIABLE = "SMOOTHOP_CONFIG"
+DISABLE_VARIABLE = "SMOOTHOP_DISABLE_PLUGINS"
+NO_PLUGINS_VARIABLE = "SMOOTHOP_NO_PLUGINS"
+
+KNOWN_VARIABLES = (*VARIABLES, CONFIG_VARIABLE, DISABLE_VARIABLE, NO_PLUGINS_VARIABLE)
+"""Every environment variable that means something; fields of workers are set in the file only."""

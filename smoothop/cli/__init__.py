@@ -1,0 +1,1 @@
+"""The command line: commands, signals, exit codes, tables and log lines."""

@@ -1,0 +1,113 @@
+"""The typer application: the global flags, the commands by name, and what errors end in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smoothop.assembly import resolve
+from smoothop.assembly.problems import ProblemsError
+from smoothop.assembly.resolve import Resolved
+from smoothop.cli.exit_codes import ExitCode
+from smoothop.cli.main import command_of
+from smoothop.cli.problems import tell_problems
+from smoothop.cli.signals import SignalLadder
+from smoothop.cli.terminal import plugins_print_to_stderr, say
+from smoothop.errors import ConfigError, PluginLoadError, SmoothopError
+from smoothop.plugins.registry import Registry
+
+COMMANDS = ("list", "run", "inspect", "config", "version")
+"""Each is a module of `smoothop.cli.commands` with a function ``command``."""
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What every command gets as ``context.obj``.
+
+    Attributes:
+        ladder: the signals; installed for `smoothop run` only.
+        no_plugins: whether hook plugins stay unimported.
+    """
+
+    ladder: SignalLadder
+    no_plugins: bool = False
+
+    def resolve(self, config: str | None, **flags: object) -> Resolved:
+        """Resolve the configuration from the flags given, the environment and the file."""
+        return resolve.load(Path(), os.environ, config=config, flags=flags)
+
+    def discover(self, resolved: Resolved) -> Registry:
+        """Find what is installed; import nothing of it."""
+        return Registry.discover(disable=resolved.disabled_in_file, no_plugins=self.no_plugins)
+
+
+def run_command(arguments: Sequence[str], ladder: SignalLadder) -> int:
+    """Run the command that the arguments name and return its exit code.
+
+    Raises:
+        SystemExit: by typer, with the exit code, which is 2 for wrong usage.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # foreign text on any terminal
+    try:
+        _application(arguments)(args=list(arguments), prog_name="smoothop", obj=Invocation(ladder))
+    except ProblemsError as error:
+        return tell_problems(error.problems)
+    except SmoothopError as error:
+        say(*f"smoothop: {error}".split("\n"))
+        return _exit_code(error)
+    return ExitCode.OK
+
+
+def _exit_code(error: SmoothopError) -> ExitCode:
+    if isinstance(error, PluginLoadError):
+        return ExitCode.PLUGIN
+    return ExitCode.USAGE if isinstance(error, ConfigError) else ExitCode.FAILED
+
+
+def _application(arguments: Sequence[str]) -> typer.Typer:
+    """Return the application with the command that is asked for.
+
+    Only that command's module is imported. The others, and the plugins that may add commands, are
+    needed only when it is none of ours: to find it, or to list all.
+    """
+    app = typer.Typer(
+        name="smoothop",
+        help="Supervised background workers, extended by pip install.",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        no_args_is_help=True,
+    )
+    app.callback()(_global_flags)
+    asked = command_of(arguments)
+    for name in (asked,) if asked in COMMANDS else COMMANDS:
+        app.command(name)(import_module(f"smoothop.cli.commands.{name}").command)
+    if asked not in COMMANDS:
+        _add_commands_of_plugins(app, no_plugins="--no-plugins" in arguments)
+    return app
+
+
+def _add_commands_of_plugins(app: typer.Typer, *, no_plugins: bool) -> None:
+    invocation = Invocation(SignalLadder(), no_plugins)
+    with plugins_print_to_stderr():
+        registry = invocation.discover(invocation.resolve(None))
+        registry.call_hook("smoothop_cli", app=app)
+
+
+def _global_flags(
+    context: typer.Context,
+    no_plugins: Annotated[
+        bool, typer.Option("--no-plugins", help="Import no hook plugin (also SMOOTHOP_NO_PLUGINS).")
+    ] = False,
+) -> None:
+    context.obj.no_plugins = no_plugins

@@ -1,0 +1,72 @@
+"""``smoothop list``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smoothop.assembly.problems import ProblemsError
+from smoothop.cli.exit_codes import ExitCode
+from smoothop.cli.options import AsJson, ConfigOption
+from smoothop.cli.terminal import plugins_print_to_stderr, say, show, show_json, table
+from smoothop.errors import PluginLoadError
+
+if TYPE_CHECKING:
+    from smoothop.plugins.info import HandlerInfo
+    from smoothop.plugins.registry import Registry
+
+_KEYS = ("name", "target", "distribution", "version", "state", "error")
+
+
+def command(
+    context: typer.Context,
+    as_json: AsJson = False,
+    check: Annotated[bool, typer.Option("--check", help="Import each handler.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show the handlers that installed packages bring; imports none of them without --check."""
+    resolved = context.obj.resolve(config)
+    registry = context.obj.discover(resolved)
+    if check:
+        _load_all(registry)
+    handlers = registry.handlers
+    if as_json:
+        show_json([_record(info) for info in handlers])
+    else:
+        _show_table(handlers)
+    if check and any(info.state == "broken" for info in handlers):
+        raise typer.Exit(ExitCode.PLUGIN)
+    # The list is there all the same, but what is switched off may not be what was meant.
+    if resolved.problems:
+        raise ProblemsError(resolved.problems)
+
+
+def _load_all(registry: Registry) -> None:
+    for info in registry.handlers:
+        if info.state != "disabled":
+            with suppress(PluginLoadError), plugins_print_to_stderr():  # kept in `handlers`
+                registry.load(info.reference)
+
+
+def _record(info: HandlerInfo) -> dict[str, str | None]:
+    known = asdict(info)
+    return {key: known[key] for key in _KEYS}
+
+
+def _show_table(handlers: tuple[HandlerInfo, ...]) -> None:
+    if not handlers:
+        say(
+            f"No handler is installed in {sys.prefix}.",
+            "Install a package that brings one (entry-point group smoothoperator.handlers).",
+        )
+        return
+    rows = [
+        (info.name, info.state, info.distribution or "-", info.version or "-", info.target)
+        for info in handlers
+    ]
+    show(*table(("NAME", "STATE", "DISTRIBUTION", "VERSION", "TARGET"), rows))
+    say(*(f"{info.name}: {info.error}" for info in handlers if info.error))

@@ -1,0 +1,156 @@
+"""`smoothop run` after everything is assembled: start, wait, stop, report."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from smoothop.cli.exit_codes import ExitCode
+from smoothop.errors import SmoothopError, StopTimeoutError
+from smoothop.events import LifecycleEvent, MetricEvent
+
+if TYPE_CHECKING:
+    from smoothop.cli.signals import SignalLadder
+    from smoothop.engine.operator import Operator
+    from smoothop.engine.streams import MetricStream
+
+
+class Announce(Protocol):
+    """Shows a message; `level` is a level of `logging`."""
+
+    def __call__(self, text: str, level: int = logging.INFO) -> None:
+        """Show it."""
+        ...
+
+
+class Service:
+    """Runs an operator in the foreground until it is asked to stop or has nothing left to run.
+
+    Args:
+        operator: with its workers added, none started.
+        ladder: says when to stop.
+        announce: shows messages.
+    """
+
+    def __init__(self, operator: Operator, ladder: SignalLadder, announce: Announce) -> None:
+        self._operator = operator
+        self._ladder = ladder
+        self._announce = announce
+        self._failure: str | None = None
+
+    def run(self) -> None:
+        """Run until the end, then leave the process if work had to be abandoned.
+
+        Raises:
+            SystemExit: with the exit code, after a stop that left nothing behind.
+        """
+        self._start()
+        self._ladder.stop_requested.wait()
+        waiting = dict(_waiting(self._operator))
+        stuck = self._stop()
+        self._report(waiting, stuck)
+        code = ExitCode.FAILED if self._failure else ExitCode.ABANDONED if stuck else ExitCode.OK
+        if stuck:
+            _leave_at_once(code)
+        sys.exit(code)
+
+    def _start(self) -> None:
+        stream = self._operator.metrics(kinds=("lifecycle",))
+        threading.Thread(
+            target=self._watch, args=(stream,), name="smoothop-watch", daemon=True
+        ).start()
+        if self._ladder.stop_requested.is_set():
+            return  # asked to stop before anything was started
+        try:
+            self._operator.start_all()
+        except SmoothopError as error:
+            self._fail(str(error))
+
+    def _watch(self, stream: MetricStream) -> None:
+        """Ask for a stop when a critical worker, or every worker, has used up its panics."""
+        critical = {worker.name for worker in self._operator.workers() if worker.config.critical}
+        running = {worker.name for worker in self._operator.workers()}
+        for failed in _panicked(stream):
+            if failed & critical:
+                self._fail(f"critical worker {min(failed & critical)!r} has used up its panics")
+            elif failed >= running:
+                self._fail("every worker has used up its panics: nothing is left to run")
+
+    def _fail(self, reason: str) -> None:
+        if self._failure is None:
+            self._failure = reason
+            self._announce(f"{reason}; stopping", logging.ERROR)
+            self._ladder.begin_stop()
+
+    def _stop(self) -> dict[str, str]:
+        """Close the operator; return where each worker stands that did not stop in time."""
+        outcome: list[dict[str, str]] = []
+        over = threading.Event()
+
+        def close() -> None:
+            outcome.append(_close(self._operator, self._ladder.grace))
+            over.set()
+
+        def end_early() -> None:
+            self._ladder.grace_ended.wait()
+            over.set()
+
+        for target in (close, end_early):
+            threading.Thread(target=target, name="smoothop-close", daemon=True).start()
+        over.wait()
+        return outcome[0] if outcome else _close(self._operator, 0)
+
+    def _report(self, waiting: dict[str, int], stuck: dict[str, str]) -> None:
+        for name, count in waiting.items():
+            self._announce(f"dropped {count} waiting messages of {name}", logging.WARNING)
+        for name, stack in stuck.items():
+            self._announce(f"abandoned {name}, which stands at {last_place(stack)}", logging.ERROR)
+        if not stuck:
+            self._announce("all workers have stopped")
+
+
+def last_place(stack: str) -> str:
+    """Return the innermost place of a stack on one line."""
+    lines = [line.strip() for line in stack.splitlines()]
+    places = [number for number, line in enumerate(lines) if line.startswith("File ")]
+    return ": ".join(lines[places[-1] : places[-1] + 2]) if places else stack
+
+
+def _panicked(events: Iterable[MetricEvent]) -> Iterator[set[str]]:
+    """After each event, give the workers whose last stop was by the panic limit."""
+    failed: set[str] = set()
+    for event in events:
+        if isinstance(event, LifecycleEvent):
+            if event.reason == "panic limit":
+                failed.add(event.worker)
+            else:
+                failed.discard(event.worker)
+            yield failed
+
+
+def _waiting(operator: Operator) -> Iterator[tuple[str, int]]:
+    for worker in operator.workers():
+        depth = worker.snapshot().mailbox_depth
+        if depth:
+            yield worker.name, depth
+
+
+def _close(operator: Operator, grace: float) -> dict[str, str]:
+    try:
+        operator.close(timeout=grace)
+    except StopTimeoutError as error:
+        return error.stuck
+    return {}
+
+
+def _leave_at_once(code: int) -> None:
+    """End the process without waiting for the threads that would not stop."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody reads it
+            stream.flush()
+    os._exit(code)

@@ -1,0 +1,58 @@
+"""Finding and reading the configuration file."""
+
+import pytest
+
+from smoothop.assembly.file import find_file
+from smoothop.assembly.problems import ProblemsError
+
+
+def problem(directory, explicit=None):
+    with pytest.raises(ProblemsError) as caught:
+        find_file(directory, explicit)
+    return str(caught.value)
+
+
+def test_without_a_file_there_is_an_empty_configuration(tmp_path):
+    found = find_file(tmp_path)
+    assert (found.path, found.tables) == (None, {})
+
+
+def test_the_own_file_comes_before_the_project_file(tmp_path):
+    (tmp_path / "smoothop.toml").write_text("[operator]\nname='own'\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.smoothop.operator]\nname='project'\n")
+    assert find_file(tmp_path).tables == {"operator": {"name": "own"}}
+    found = find_file(tmp_path, "pyproject.toml")
+    assert found.tables == {"operator": {"name": "project"}}
+    assert found.place("operator") == "pyproject.toml [tool.smoothop.operator]"
+
+
+def test_a_project_file_without_our_table_is_none_of_ours(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\nx=1\n")
+    assert find_file(tmp_path).path is None
+    assert problem(tmp_path, "pyproject.toml") == (
+        "pyproject.toml: it has no table [tool.smoothop]"
+    )
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_problem(tmp_path):
+    (tmp_path / "smoothop.toml").write_bytes(b"\xef\xbb\xbf[operator]\r\nname = 'x'\r\n")
+    assert find_file(tmp_path).tables == {"operator": {"name": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[operator]\nname = \n", "smoothop.toml:2:8: Invalid value"),
+        (b"[operator]\nname = 1\nname = 2\n", "smoothop.toml:3:9: Cannot overwrite a value"),
+        (b"[operator]\nname = '\xff'\n", "smoothop.toml:2: not valid UTF-8"),
+        (b"a = " + b"[" * 100_000, "smoothop.toml: nested too deeply"),
+    ],
+)
+def test_a_file_that_is_not_toml_is_told_with_its_line(tmp_path, content, said):
+    (tmp_path / "smoothop.toml").write_bytes(content)
+    assert problem(tmp_path).startswith(said)
+
+
+def test_a_directory_is_told_as_what_cannot_be_read(tmp_path):
+    (tmp_path / "smoothop.toml").mkdir()
+    assert "smoothop.toml: cannot be read: Is a directory" in problem(tmp_path)

@@ -1,0 +1,117 @@
+"""Origins, order and problems of the configuration; nothing is imported."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smoothop.assembly.file import ConfigFile
+from smoothop.assembly.resolve import Value, load, resolve
+
+
+def resolved(text="", environ=None, **flags):
+    file = ConfigFile(Path("smoothop.toml"), tomllib.loads(text))
+    return resolve(file, environ or {}, flags)
+
+
+def problems(text="", environ=None, **flags):
+    return [str(problem) for problem in resolved(text, environ, **flags).problems]
+
+
+def test_flags_come_before_the_environment_before_the_file_before_defaults():
+    text = "[operator]\nname='f'\ngrace='1s'\nlog_format='json'\n"
+    environ = {"SMOOTHOP_NAME": "e", "SMOOTHOP_GRACE": "2s"}
+    operator = resolved(text, environ, name="flag", grace=None).operator
+    assert operator == {
+        "name": Value("flag", "--name"),
+        "grace": Value(2.0, "SMOOTHOP_GRACE"),
+        "log_format": Value("json", "smoothop.toml [operator]"),
+        "log_level": Value("info", "default"),
+    }
+
+
+def test_an_empty_variable_counts_as_not_set():
+    assert resolved(environ={"SMOOTHOP_NAME": ""}).operator["name"] == Value("default", "default")
+
+
+def test_what_a_flag_overrides_is_checked_all_the_same():
+    assert problems("[operator]\ngrace=-1\n", grace="3s") == [
+        "smoothop.toml [operator] grace: a duration is finite and not negative, not -1"
+    ]
+
+
+def test_what_is_switched_off_is_added_up():
+    found = resolved("[plugins]\ndisable=['a']\n", {"SMOOTHOP_DISABLE_PLUGINS": "b, c,"})
+    assert [value.value for value in found.disable] == ["b", "c", "a"]
+    assert found.disabled_in_file == ("a",)
+
+
+def test_a_worker_keeps_its_fields_with_their_origin():
+    table = resolved("[workers.w]\nhandler='h@d'\npanic_backoff='2s'\nsettings={a=1}\n").workers[
+        "w"
+    ]
+    place = "smoothop.toml [workers.w]"
+    assert table.handler == Value("h@d", place)
+    assert table.config == {"panic_backoff": Value(2.0, place)}
+    assert table.settings == {"a": 1}
+
+
+def test_the_default_handler_is_the_one_of_the_workers_name():
+    assert resolved("[workers.w]\n").workers["w"].handler == Value("w", "default")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[operater]\n", "smoothop.toml: unknown key 'operater'; did you mean 'operator'?"),
+        ("operator = 3\n", "smoothop.toml operator: a table, not 3"),
+        ("workers = []\n", "smoothop.toml workers: a table, not []"),
+        ("[workers]\nw = 1\n", "smoothop.toml [workers.w]: a worker is a table, not 1"),
+        ("[workers.w]\nsettings = 1\n", "smoothop.toml [workers.w] settings: a table, not 1"),
+        ("[workers.w]\nhandler = 1\n", "smoothop.toml [workers.w] handler: a handler's name"),
+        ("[workers.w]\nhandler = 'h@'\n", "smoothop.toml [workers.w] handler: a distribution's"),
+        ("[workers.w]\nhandler = '-'\n", "smoothop.toml [workers.w] handler: '-' is not a name"),
+        ("[workers.w]\ncritical = 1\n", "smoothop.toml [workers.w] critical: True or False, not 1"),
+        ("[workers.w]\nzzz = 1\n", "smoothop.toml [workers.w]: unknown key 'zzz'; known here: "),
+        ("[workers.'a/b']\n", "smoothop.toml [workers.a/b]: 'a/b' is no name for a worker"),
+        ("[plugins]\ndisable = 'a'\n", "smoothop.toml [plugins] disable: a list of names"),
+        ("[operator]\ngrace = nan\n", "smoothop.toml [operator] grace: a duration is finite"),
+        ("[operator]\nlog_level = 'loud'\n", "smoothop.toml [operator] log_level: one of debug,"),
+    ],
+)
+def test_each_mistake_is_told_with_its_place_and_what_would_be_right(text, said):
+    (problem,) = problems(text)
+    assert problem.startswith(said)
+
+
+def test_flags_and_variables_are_checked_and_named():
+    found = problems(environ={"SMOOTHOP_NAME": "a b"}, grace="soon", log_format="xml")
+    assert [problem.split(":")[0] for problem in found] == [
+        "SMOOTHOP_NAME",
+        "--grace",
+        "--log-format",
+    ]
+
+
+def test_a_file_that_cannot_be_read_does_not_hide_other_problems(tmp_path):
+    found = load(tmp_path, {"SMOOTHOP_CONFIG": "no.toml"}, flags={"grace": "x"})
+    assert [str(problem).split(":")[0] for problem in found.problems] == ["no.toml", "--grace"]
+
+
+_keys = st.sampled_from(
+    ["operator", "plugins", "workers", "name", "grace", "disable", "handler", "settings", "w", "-"]
+) | st.text(max_size=4)
+_anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(_keys, _anything, max_size=5))
+def test_whatever_stands_in_the_file_is_right_or_a_problem_and_never_an_exception(tables):
+    found = resolve(ConfigFile(Path("x.toml"), tables), {}, {})
+    assert set(found.operator) == {"name", "grace", "log_format", "log_level"}
+    assert all(problem.where and problem.what for problem in found.problems)

@@ -1,0 +1,94 @@
+"""The ladder of signals, on a real terminal and at awkward moments."""
+
+import os
+import signal
+import subprocess
+
+from support.terminals import DEADLINE
+
+STUBBORN = "taking the lock twice"
+
+
+def test_ctrl_c_stops_cleanly_and_says_what_a_second_one_does(acme, tmp_path):
+    with acme.on_terminal("run", "ticker", cwd=tmp_path) as child:
+        assert "stop with Ctrl-C or SIGTERM" in child.read_until("starting worker")
+        child.press("\x03")
+        assert child.wait() == 0
+    assert "SIGINT: stopping, for at most 25 s; a second signal ends this grace time" in child.text
+    assert "all workers have stopped" in child.text
+
+
+def test_the_second_ctrl_c_ends_the_grace_time_with_exit_code_6(acme, tmp_path):
+    with acme.on_terminal("run", "stubborn", cwd=tmp_path) as child:
+        child.read_until(STUBBORN)
+        child.press("\x03")
+        child.read_until("a second signal ends this grace time")
+        child.press("\x03")
+        assert child.wait() == 6
+    assert "the grace time is over; a third signal exits at once" in child.text
+    assert "abandoned stubborn" in child.text
+
+
+def test_the_third_signal_exits_at_once_whatever_the_main_thread_does(odd, tmp_path):
+    with odd.on_terminal("run", "hang", cwd=tmp_path) as child:
+        child.read_until("importing")
+        child.send(signal.SIGTERM)
+        child.read_until("a second signal ends this grace time")
+        child.send(signal.SIGINT)
+        child.read_until("a third signal exits at once")
+        child.send(signal.SIGTERM)
+        assert child.wait() == 6
+    assert "SIGTERM: exiting at once" in child.text
+
+
+def test_an_import_that_hangs_is_abandoned_after_the_grace_time(odd, tmp_path):
+    with odd.on_pipe("run", "hang", "--grace", "100ms", cwd=tmp_path) as child:
+        child.read_until("importing")
+        child.send(signal.SIGTERM)
+        assert child.wait() == 6
+    assert "the grace time is over, but the main thread stands at" in child.text
+
+
+def test_a_stderr_that_nobody_reads_does_not_keep_the_process_from_ending(acme, tmp_path):
+    fifo = tmp_path / "beacon"
+    os.mkfifo(fifo)
+    command = ("run", "beacon", "--grace", "200ms")
+    with acme.on_pipe(*command, cwd=tmp_path, is_full=True, BEACON=str(fifo)) as child:
+        assert fifo.read_text() == "made"
+        child.send(signal.SIGTERM)
+        assert child.process.wait(DEADLINE) == 6
+
+
+def test_a_closed_stderr_changes_nothing(acme, tmp_path):
+    fifo = tmp_path / "beacon"
+    os.mkfifo(fifo)
+    python = str(acme.environment.python)
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", python, "-m", "smoothop", "run", "beacon"]
+    variables = {**os.environ, "BEACON": str(fifo)}
+    with subprocess.Popen(command, cwd=tmp_path, env=variables) as process:
+        assert fifo.read_text() == "made"
+        process.terminate()
+        assert process.wait(DEADLINE) == 0
+
+
+def test_a_signal_during_start_up_ends_in_a_clean_stop(odd, tmp_path):
+    with odd.on_pipe("run", "early", cwd=tmp_path) as child:
+        assert child.wait() == 0
+    assert "SIGTERM: stopping" in child.text
+
+
+def test_a_plugin_that_takes_over_a_signal_loses_it_again(odd, tmp_path):
+    with odd.on_pipe("run", "signaller", cwd=tmp_path) as child:
+        child.read_until("starting worker")
+        child.send(signal.SIGTERM)
+        assert child.wait() == 0
+    assert "a plugin has taken over SIGTERM; it was taken back" in child.text
+
+
+def test_lines_are_coloured_on_a_terminal_only_and_not_with_no_color(acme, tmp_path):
+    for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        with acme.on_terminal("run", "ticker", cwd=tmp_path, **variables) as child:
+            child.read_until("starting worker")
+            child.press("\x03")
+            assert child.wait() == 0
+        assert ("\x1b[36mticker" in child.text) is coloured
