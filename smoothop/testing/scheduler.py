@@ -102,6 +102,7 @@ class Scheduler:
         self.now = START
         self.trace: list[tuple[int, str, str]] = []
         self.steps = 0
+        self._last_step = style.most_steps
         self.current: SimThread | None = None
         self._carriers = carriers
         self._main = SimThread(self, "main")
@@ -122,23 +123,43 @@ class Scheduler:
             Stalled: they cannot all end.
             BaseException: what left `main` or any other thread.
         """
-        first = self._main
-        first.carrier = Carrier()
-        self._threads = [first]
-        self._runnable = [first]
-        self.current = first
+        self.begin()
         tracer = sys.gettrace()
         if self.style.by_line:
             sys.settrace(self._trace_call)
         try:
             value = main()
-            while len(self._threads) > 1:
-                self.block(None)
+            self.finish()
         finally:
             if self.style.by_line:
                 sys.settrace(tracer)
             self.current = None
         return value
+
+    def begin(self) -> None:
+        """Make the calling thread the first simulated one; for those who cannot use `run`."""
+        first = self._main
+        first.carrier = Carrier()
+        self._threads = [first]
+        self._runnable = [first]
+        self.current = first
+
+    def finish(self) -> None:
+        """Wait, on the first thread, until all others have ended; then the simulation is over.
+
+        Raises:
+            Stalled: they cannot all end.
+            BaseException: what has left another thread.
+        """
+        try:
+            while len(self._threads) > 1:
+                self.block(None)
+        finally:
+            self.current = None
+
+    def renew_steps(self) -> None:
+        """Count the steps until the simulation counts as endless from here."""
+        self._last_step = self.steps + self.style.most_steps
 
     def fail(self, error: BaseException) -> None:
         """Let the simulation fail now: `error` is raised from `run`, all threads stay behind."""
@@ -201,8 +222,9 @@ class Scheduler:
         if me is None or self._failure is not None:
             return
         self.steps += 1
-        if self.steps > self.style.most_steps:
-            self.fail(Stalled(self._report(f"no end after {self.steps} steps")))
+        if self.steps > self._last_step:
+            steps = self.style.most_steps
+            self.fail(Stalled(self._report(f"no end after {steps} steps")))
         chance = self.random.random
         if self._timers:
             ahead = self._timers[0][0] - self.now
@@ -230,6 +252,18 @@ class Scheduler:
         elif self._failure is not None:
             raise self._failure
         return me.woken
+
+    def step(self, deadline: int) -> bool:
+        """Let another thread on, or time go on to the next timer; ``False``: it is `deadline`."""
+        me = self.running()
+        if len(self._runnable) == 1 and not self._jump(deadline):
+            self.now = max(self.now, deadline)
+            return False
+        if self.now > deadline:  # somebody busy has used the time up
+            return False
+        others = [thread for thread in self._runnable if thread is not me]
+        self._hand_over(me, others[int(self.random.random() * len(others))])
+        return True
 
     def wait_in(self, waiting: list[SimThread], deadline: int | None) -> bool:
         """Block as one of those who are `waiting` for the same thing; tell whether woken."""

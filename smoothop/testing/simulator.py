@@ -59,6 +59,18 @@ class SimMachine:
             if self._own_carriers is not None:
                 self._own_carriers.close()
 
+    def begin(self) -> None:
+        """Make the calling thread the first simulated one, until `finish`."""
+        self._scheduler.begin()
+
+    def finish(self) -> None:
+        """Wait until all other simulated threads have ended; raises as `run` does."""
+        try:
+            self._scheduler.finish()
+        finally:
+            if self._own_carriers is not None:
+                self._own_carriers.close()
+
     # -- what the engine asks of a machine
 
     def monotonic(self) -> float:
@@ -93,7 +105,7 @@ class SimMachine:
 
     def event_loop(self) -> AbstractEventLoop:
         """See `Machine.event_loop`."""
-        return SimEventLoop(self.now, self.gate())
+        return SimEventLoop(self.now, self.gate(), self.start)
 
     # -- for the program that is simulated
 
@@ -104,6 +116,21 @@ class SimMachine:
     def sleep(self, seconds: float) -> None:
         """Let virtual time pass; others run meanwhile."""
         self._scheduler.block(self._scheduler.deadline(seconds))
+
+    def sleep_until(self, condition: Callable[[], object], seconds: float) -> bool:
+        """Let others run until the condition holds, at most `seconds`; tell whether it holds.
+
+        It is looked at on the calling thread, at every switch point at which that gets its turn.
+        """
+        deadline = self._scheduler.deadline(seconds)
+        while not condition():
+            if not self._scheduler.step(deadline):
+                return bool(condition())
+        return True
+
+    def renew_steps(self) -> None:
+        """Start counting towards `Style.most_steps` anew."""
+        self._scheduler.renew_steps()
 
     def now(self) -> float:
         """Return the monotonic time without a switch point."""
