@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from smoothop._frozen import record
 from smoothop.results import HandleStatus
@@ -36,6 +36,14 @@ class Phase(StrEnum):
     BACKOFF = "backoff"
     STOPPING = "stopping"
     FAILED = "failed"
+
+
+# By these names where a slot goes from one to the next; see `smoothop.results.DONE`.
+STARTING: Final = Phase.STARTING
+HANDLING: Final = Phase.HANDLING
+IDLE: Final = Phase.IDLE
+BACKOFF: Final = Phase.BACKOFF
+STOPPING: Final = Phase.STOPPING
 
 
 @record

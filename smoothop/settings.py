@@ -51,7 +51,7 @@ def _duration(value: object) -> float:
 
 
 Seconds = Annotated[float, _SecondsSchema()]
-"""A duration in a handler's ``Settings``: a float, in seconds.
+"""A duration in a handler's ``Settings``, as a float of seconds.
 
 In a configuration file it may be a number of seconds or a string such as ``"250ms"``, ``"2s"``,
 ``"5m"`` or ``"1h"``; in code also a `datetime.timedelta`. Negative, infinite and NaN durations are

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import smoothop
 from smoothop import errors, hookspecs
+from smoothop.assembly import schema
+from smoothop.cli.application import COMMANDS
+from smoothop.cli.exit_codes import ExitCode
 from smoothop.config import CONFIG_FIELDS
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +23,8 @@ REFERENCE = "\n".join(page.read_text() for page in sorted(DOCS.glob("reference/*
 
 def in_reference():
     """Return the names the reference takes from docstrings one by one, and whole modules."""
-    names = set(re.findall(r"^\.\. auto(?:class|function|data):: (\w+)$", REFERENCE, re.MULTILINE))
+    one = r"^\.\. auto(?:class|function|data):: (?:[\w.]+\.)?(\w+)\b"
+    names = set(re.findall(one, REFERENCE, re.MULTILINE))
     modules = re.findall(r"^\.\. automodule:: ([\w.]+)\n +:members:$", REFERENCE, re.MULTILINE)
     return names, modules
 
@@ -27,9 +32,12 @@ def in_reference():
 @pytest.mark.parametrize("name", smoothop.__all__)
 def test_each_public_name_is_in_the_reference(name):
     names, modules = in_reference()
-    where = getattr(getattr(smoothop, name), "__module__", None)
 
-    assert name in names or where in modules or f"smoothop.{name}" in modules
+    assert (
+        name in names
+        or f"smoothop.{name}" in modules
+        or any(hasattr(import_module(module), name) for module in modules)
+    )
 
 
 def test_each_error_is_public_and_in_the_tree_its_module_draws():
@@ -56,6 +64,28 @@ def test_each_hook_is_described():
     assert hooks
     for name in hooks:
         assert getattr(hookspecs, name).__doc__
+
+
+def test_each_command_shows_its_help():
+    shown = re.findall(r"^```\{smoothop-help\}(?: (\w+))?$", REFERENCE, re.MULTILINE)
+
+    assert shown == ["", *COMMANDS]
+
+
+def test_each_exit_code_is_explained():
+    page = (DOCS / "guides" / "running.md").read_text()
+
+    for code in ExitCode:
+        assert re.search(rf"^\| {code.value} \| \w", page, re.MULTILINE)
+
+
+def test_each_key_of_the_configuration_file_is_explained():
+    page = (DOCS / "reference" / "configuration-file.md").read_text()
+
+    for key in (*schema.OPERATOR, *schema.PLUGINS, *(schema.WORKER.keys() - CONFIG_FIELDS)):
+        assert re.search(rf"^ *\| `{key}` \|", page, re.MULTILINE)
+    for variable in schema.KNOWN_VARIABLES:
+        assert variable in REFERENCE
 
 
 def test_each_dependency_has_its_reason():

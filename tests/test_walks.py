@@ -60,8 +60,30 @@ def test_dots_stand_for_any_text_or_lines(walk, output):
     walk.take(Command("printf 'one\\ntwo\\n'", output))
 
 
-def test_a_command_is_interrupted_when_it_has_printed_what_comes_before(walk):
-    code = "import signal; print('ready', flush=True); signal.pause()"
-    command = f'python -c "{code}"'
+def test_a_time_of_day_stands_for_any_time(walk):
+    walk.take(Command("date +%H:%M:%S", "12:34:56\n"))
 
-    walk.take(Command(command, "ready\n^C\n...\nKeyboardInterrupt\n"))
+
+def test_a_command_runs_on_a_terminal(walk):
+    walk.take(Command("test -t 0 && test -t 1 && test -t 2 && echo yes", "yes\n"))
+
+
+STOPPABLE = """python -c "
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print('ready', flush=True)
+signal.sigwait([signal.SIGINT])
+print('b', 'a', sep=chr(10))
+"
+"""
+
+
+def test_a_command_is_interrupted_when_it_has_printed_what_comes_before(walk):
+    walk.take(Command(STOPPABLE, "ready\n^C\na\nb\n"))
+    walk.take(Command(STOPPABLE, "ready\n^C\n...\na\n"))
+
+
+@pytest.mark.parametrize("after", ["", "a\n", "a\nb\nc\n", "...\nc\n"])
+def test_what_a_command_prints_after_the_interrupt_is_compared(walk, after):
+    with pytest.raises(AssertionError, match=r"but printed\nready\nb\na"):
+        walk.take(Command(STOPPABLE, "ready\n^C\n" + after))

@@ -80,7 +80,7 @@ def _workers(reference: str, resolved: Resolved, registry: Registry) -> tuple[Tr
     for worker in plan_all(resolved, registry).workers:
         if worker.info.reference == wanted:
             found = check(worker, registry)
-            problems += found
+            problems += found if worker.is_requested else ()
             if not found:
                 described[worker.table.name] = describe_worker(worker, registry)
     return described, problems

@@ -25,7 +25,7 @@ def escape(text: str) -> str:
 
 def say(*lines: str) -> None:
     """Print messages to stderr, if there is one."""
-    if sys.stderr is not None:  # print would take stdout instead
+    if lines and sys.stderr is not None:  # print would take stdout instead
         print(*map(escape, lines), sep="\n", file=sys.stderr)  # noqa: T201 - what print is for
 
 

@@ -9,7 +9,12 @@ from concurrent.futures import Future, InvalidStateError
 from typing import TYPE_CHECKING, Final, cast
 
 from smoothop._durations import Duration, seconds
-from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
+from smoothop.engine.current import (
+    current_slot,
+    refuse_blocking_loop,
+    refuse_own_wait,
+    waits_without_limit,
+)
 from smoothop.engine.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -50,7 +55,11 @@ class Completion(Future[None]):
             refuse_blocking_loop(self._cores)
             waiter = Waiter(self._machine)
             self.add_done_callback(lambda _: waiter.wake())
-            waiter.wait(limit)
+            if limit is None:
+                with waits_without_limit(current_slot(), self._cores, self._what):
+                    waiter.wait(None)
+            else:
+                waiter.wait(limit)
         if not self.done():
             return False
         for thread in self.threads:
@@ -79,7 +88,9 @@ class Completion(Future[None]):
 
         if not self.done():
             refuse_own_wait(self._cores, self._what)
-        return wrap_future(self).__await__()
+            with waits_without_limit(current_slot(), self._cores, self._what):
+                yield from wrap_future(self).__await__()
+        super().result(0)
 
     # -- for the engine
 

@@ -37,6 +37,7 @@ class WorkerCore:
         run: the present run, from the start until everything about its end is told.
         last: the most recent event, raw; see `snapshots.last_event`.
         waits_for: the worker whose progress this one's handler waits for without limit.
+        waits_for_room: whether it is room in that worker's mailbox that it waits for.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class WorkerCore:
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
+        self._time = self.machine.time
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
@@ -61,6 +63,7 @@ class WorkerCore:
         self.run: Run | None = None
         self.last: tuple[Any, ...] | None = None
         self.waits_for: WorkerCore | None = None
+        self.waits_for_room = False
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -286,8 +289,7 @@ class WorkerCore:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
     def _accepted(self) -> None:
-        raw = (DispatchEvent, self.name, self.machine.time(), True, None)
-        self.last = raw
+        self.last = raw = (DispatchEvent, self.name, self._time(), True, None)
         if self.audience.dispatch:
             self.publish(self.audience.dispatch, raw)
 

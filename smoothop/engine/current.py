@@ -24,6 +24,7 @@ MOST_WAITS: Final = 10_000
 
 class _Here(threading.local):
     slot: Slot | None = None
+    has_tasks: bool = False
 
 
 _here = _Here()
@@ -41,12 +42,14 @@ def enter_task(task: Task[None], slot: Slot) -> None:
     Tasks that a handler starts beside it do not: they may wait for the worker's stop.
     """
     _tasks[task] = slot
+    _here.has_tasks = True
 
 
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
-    if _here.slot is not None or not _tasks:
-        return _here.slot
+    slot = _here.slot
+    if slot is not None or not _here.has_tasks:
+        return slot
     asyncio = sys.modules["asyncio"]
     try:
         task = asyncio.current_task()
@@ -69,17 +72,21 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
 
 
 @contextmanager
-def waits_without_limit(core: WorkerCore, what: str) -> Iterator[None]:
-    """Note that the caller's worker, if it is one, now waits for `core` to get on.
+def waits_without_limit(
+    slot: Slot | None, cores: Collection[WorkerCore], what: str
+) -> Iterator[None]:
+    """Note that the worker of `slot`, if there is one, waits in this block for another one.
+
+    A wait for several at once is not noted: an operator's workers can only wait for all of
+    another operator's.
 
     Raises:
-        SmoothopError: `core` itself waits, maybe through others, for the caller's worker.
+        SmoothopError: that other worker waits, maybe through others, for the one of `slot`.
     """
-    slot = current_slot()
-    if slot is None:
+    if slot is None or len(cores) != 1:
         yield
         return
-    slot.core.waits_for = core
+    (slot.core.waits_for,) = cores
     try:
         circle = chain_of_waits(slot.core)
         if circle:
@@ -112,10 +119,17 @@ def chain_of_waits(core: WorkerCore) -> list[str]:
     A worker's `waits_for` is set before it looks, so of two that close a circle at the same
     moment at least one sees it.
     """
-    names, at = [core.name], core.waits_for
+    names, at = [core.name], _awaited(core)
     while at is not None and len(names) <= MOST_WAITS:
         names.append(at.name)
         if at is core:
             return names
-        at = at.waits_for
+        at = _awaited(at)
     return []
+
+
+def _awaited(core: WorkerCore) -> WorkerCore | None:
+    run = core.run
+    if core.waits_for_room and run is not None and run.stopping:
+        return None  # being asked to stop ends a wait for room
+    return core.waits_for

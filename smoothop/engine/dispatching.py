@@ -9,7 +9,7 @@ from smoothop._durations import Duration, seconds
 from smoothop.engine.current import chain_of_waits, current_slot
 from smoothop.engine.mailbox import Sender
 from smoothop.engine.receipt import Receipt
-from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable
+from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable, running_loop
 from smoothop.errors import DispatchTimeoutError, MailboxFullError, SmoothopError
 
 if TYPE_CHECKING:
@@ -42,13 +42,11 @@ def dispatch(core: WorkerCore, message: Any, timeout: Duration | None) -> Receip
 
 async def dispatch_async(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
     """Do the same without blocking the running event loop."""
-    from asyncio import get_running_loop  # noqa: PLC0415 - loaded already: a loop runs
-
     limit = None if timeout is None else seconds(timeout, "timeout")
     receipt = Receipt(core, message)
     if core.mailbox.offer(receipt):
         return receipt
-    waiter = LoopWaiter(get_running_loop())
+    waiter = LoopWaiter(running_loop())
     wait = _RoomWait(core, receipt, limit, waiter)
     try:
         while not wait.accepted():
@@ -73,6 +71,7 @@ class _RoomWait:
         if self._slot is not None:
             self._slot.run.stop.add(waiter)
             if self._limit is None:
+                self._slot.core.waits_for_room = True
                 self._slot.core.waits_for = core
         core.mailbox.queue_up(self._sender)
 
@@ -105,6 +104,7 @@ class _RoomWait:
         if self._slot is not None:
             self._slot.run.stop.discard(self._sender.waiter)
             self._slot.core.waits_for = None
+            self._slot.core.waits_for_room = False
 
     def _why_give_up(self) -> str | None:
         target = f"no room in the mailbox of worker {self._core.name} ({self._core.mailbox.size})"

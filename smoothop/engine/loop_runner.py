@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable
 from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
 from smoothop.engine.current import enter_task
-from smoothop.engine.supervision import Decision, End, Step, Wait
-from smoothop.engine.texts import frame_stack
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
+from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.waiting import LoopWaiter
-from smoothop.events import Phase, StopReason
+from smoothop.events import STOPPING, StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
@@ -77,13 +78,13 @@ class LoopRunner:
         slot = self._slot
         decision = slot.begin()
         while not isinstance(decision, End):
-            if decision is Step.CALL:
+            if decision is CALL:
                 decision = await self._handle()
-            elif decision is Step.SET_UP:
+            elif decision is SET_UP:
                 decision = await self._set_up()
             else:
                 decision = await self._sleep(decision)
-        slot.phase = Phase.STOPPING
+        slot.phase = STOPPING
         if slot.is_set_up:
             await self._tear_down()
         return decision.reason
@@ -105,7 +106,7 @@ class LoopRunner:
             except BaseException as error:  # noqa: BLE001 - the fence around handlers
                 return self._raised(error)
             decision = slot.returned(result, began)
-            if decision is not Step.CALL:
+            if decision is not CALL:
                 return decision
 
     async def _set_up(self) -> Decision:
@@ -180,5 +181,10 @@ class LoopRunner:
 
     def _stack(self) -> str:
         task = self._task
-        frames = [] if task is None else task.get_stack()
-        return frame_stack(frames) if frames else "(between two steps)"
+        if task is None:
+            return "(not begun yet)"
+        coroutine = task.get_coro()
+        if inspect.getcoroutinestate(coroutine) == inspect.CORO_RUNNING:  # type: ignore[arg-type]  # of _run()
+            return thread_stack(self._slot.run.loop_thread)  # it holds up the whole loop
+        frames = awaited_frames(coroutine)
+        return frame_stack(frames) if frames else "(the task has ended)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from smoothop.engine.waiting import Wakeable
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 Refusal = Callable[[], "SmoothopError"]
 
 
-class Sleeper(NamedTuple):
+class Sleeper:
     """A slot that sleeps."""
 
-    waiter: Wakeable
-    for_message: bool
+    __slots__ = ("for_message", "waiter")
+
+    def __init__(self, waiter: Wakeable, for_message: bool) -> None:
+        self.waiter = waiter
+        self.for_message = for_message
 
 
 class Sender:
@@ -107,12 +110,18 @@ class Mailbox:
     # -- the worker's side
 
     def take(self) -> Receipt | None:
-        """Return the next message and let the next sender in."""
-        with self.lock:
-            if not self.queue:
-                return None
+        """Return the next message and let the next sender in.
+
+        Takes the lock only if somebody waits for room: a deque gives each item to one taker. A
+        sender lines up and then looks for room, and here room is made before the look at who
+        waits: whatever the order, one of them sees the other.
+        """
+        try:
             receipt = self.queue.popleft()
-            if self.senders:
+        except IndexError:
+            return None
+        if self.senders:
+            with self.lock:
                 self._admit()
         return receipt
 
@@ -126,6 +135,8 @@ class Mailbox:
 
     def get_up(self, sleeper: Sleeper) -> None:
         """Forget a sleeper."""
+        if sleeper not in self.sleepers:  # no lock: who woke it has forgotten it, for good
+            return
         with self.lock:
             if sleeper in self.sleepers:
                 self.sleepers.remove(sleeper)
@@ -150,10 +161,10 @@ class Mailbox:
             sender.waiter.wake()
 
     def drain(self) -> list[Receipt]:
-        """Return the messages that wait and forget them."""
-        with self.lock:
-            receipts = list(self.queue)
-            self.queue.clear()
+        """Return the messages that wait and forget them; each goes here or to the worker."""
+        receipts = []
+        while (receipt := self.take()) is not None:
+            receipts.append(receipt)
         return receipts
 
     def wake_all(self) -> None:

@@ -303,7 +303,7 @@ class Operator:
         core = self._core(name)
         limit = None if timeout is None else seconds(timeout, "timeout")
         stopped = core.stop()
-        return stopped if limit is None else limited(stopped, (core,), limit, self._timers)
+        return stopped if limit is None else limited(stopped, {core: stopped}, limit, self._timers)
 
     def stop_all(self, *, timeout: Duration | None = None) -> Completion:
         """Ask every worker to stop, all at once; returns at once.
@@ -317,11 +317,9 @@ class Operator:
         """
         self._refuse_closed()
         limit = None if timeout is None else seconds(timeout, "timeout")
-        cores = tuple(self._cores.values())
-        stopped = all_of(self._machine, [core.stop() for core in cores], cores, "its own stop")
-        if limit is None or not cores:
-            return stopped
-        return limited(stopped, cores, limit, self._timers)
+        parts = {core: core.stop() for core in self._cores.values()}
+        stopped = all_of(self._machine, parts.values(), parts.keys(), "its own stop")
+        return stopped if limit is None else limited(stopped, parts, limit, self._timers)
 
     def close(self, *, timeout: Duration | None = None) -> None:
         """Stop all workers, wait for them, and settle every open receipt; blocks.

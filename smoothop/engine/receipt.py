@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import Duration, seconds
-from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait, waits_without_limit
+from smoothop.engine.current import (
+    current_slot,
+    refuse_blocking_loop,
+    refuse_own_wait,
+    waits_without_limit,
+)
 from smoothop.engine.waiting import MAKING, Latch
 from smoothop.errors import SmoothopError
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
+
+_OWN_OUTCOME: Final = "the outcome of a message to itself"
 
 
 class Receipt(Latch):
@@ -69,7 +76,8 @@ class Receipt(Latch):
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.delivered and not self.is_set:
-            self._refuse_endless("the delivery of a message to itself")
+            refuse_own_wait((self._core,), "the delivery of a message to itself")
+            refuse_blocking_loop((self._core,))
             self._delivery_latch().wait(self._core.machine, limit)
         return self.delivered
 
@@ -90,19 +98,19 @@ class Receipt(Latch):
             SmoothopError: the wait could never end: it is the worker's own handler that waits.
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
-        if not self.is_set:
-            self._refuse_endless("the outcome of a message to itself")
-            if not self._wait_for_outcome(limit):
-                raise TimeoutError(
-                    f"no outcome from worker {self._core.name} within {limit:g} seconds"
-                )
+        if not self.is_set and not self._wait_for_outcome(limit):
+            raise TimeoutError(f"no outcome from worker {self._core.name} within {limit:g} seconds")
         return self._outcome()
 
     def __await__(self) -> Generator[Any, None, Any]:
         if not self.is_set:
-            refuse_own_wait((self._core,), "the outcome of a message to itself")
-            with waits_without_limit(self._core, "an outcome"):
+            slot = current_slot()
+            if slot is None:
                 yield from self.wait_async(None).__await__()
+            else:
+                refuse_own_wait((self._core,), _OWN_OUTCOME)
+                with waits_without_limit(slot, (self._core,), "an outcome"):
+                    yield from self.wait_async(None).__await__()
         return self._outcome()
 
     # -- for the worker
@@ -144,10 +152,16 @@ class Receipt(Latch):
         raise kind(text) from self._cause
 
     def _wait_for_outcome(self, limit: float | None) -> bool:
+        core, slot = self._core, current_slot()
+        if slot is None:  # no handler waits, so nobody can be waiting for the caller
+            refuse_blocking_loop((core,))
+            return self.wait(core.machine, limit)
+        refuse_own_wait((core,), _OWN_OUTCOME)
+        refuse_blocking_loop((core,))
         if limit is not None:
-            return self.wait(self._core.machine, limit)
-        with waits_without_limit(self._core, "an outcome"):
-            return self.wait(self._core.machine, None)
+            return self.wait(core.machine, limit)
+        with waits_without_limit(slot, (core,), "an outcome"):
+            return self.wait(core.machine, None)
 
     def _delivery_latch(self) -> Latch:
         with MAKING:
@@ -156,7 +170,3 @@ class Receipt(Latch):
         if self.delivered or self.is_set:
             self._delivery.set()
         return self._delivery
-
-    def _refuse_endless(self, what: str) -> None:
-        refuse_own_wait((self._core,), what)
-        refuse_blocking_loop((self._core,))

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.context import AsyncContext, Context
 from smoothop.engine.mailbox import Sleeper
-from smoothop.engine.supervision import Decision, End, Step, Supervision, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Supervision, Wait
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
-from smoothop.events import HandleEvent, Phase
-from smoothop.results import HandleResult, HandleStatus
+from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
+from smoothop.results import DONE, FAIL, HandleResult
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -59,7 +59,7 @@ class Slot:
         self.core = core
         self.run = run
         self.calls = core.calls
-        self.phase = Phase.STARTING
+        self.phase: Phase = STARTING
         self.since: float | None = None
         self.until: float | None = None
         self.receipt: Receipt | None = None
@@ -107,7 +107,7 @@ class Slot:
 
     def lie_down(self, wait: Wait, waiter: Wakeable) -> Sleeper | None:
         """Register for being woken; ``None`` when there is a reason not to sleep at all."""
-        self.phase = Phase.IDLE if wait.for_message else Phase.BACKOFF
+        self.phase = IDLE if wait.for_message else BACKOFF
         self.since, self.until = None, wait.until
         sleeper = Sleeper(waiter, wait.for_message)
         if not self.core.mailbox.lie_down(sleeper):
@@ -131,16 +131,19 @@ class Slot:
             return self.panicked(_wrong_result(result))
         run, receipt, status = self.run, self.receipt, result.status
         run.handled += 1
-        if self._audience.handle or status is HandleStatus.FAIL:
+        if self._audience.handle or status is FAIL:
             self._report(result, now - began)
         else:
             # The event is made from this when somebody asks for it: see WorkerCore.last_event.
             self.core.last = (now, began, status, receipt is not None)
         if receipt is not None:
             self.receipt = None
-            self._settle(receipt, result)
-        if status is HandleStatus.DONE and not run.budget.in_a_row:
-            return Step.CALL
+            if result.error is None:
+                receipt.settle(result.result)
+            else:
+                self._settle_fail(receipt, result.error)
+        if status is DONE and not run.budget.in_a_row:
+            return CALL
         return self._supervision.handled(result, now)
 
     def panicked(self, error: BaseException) -> Decision:
@@ -188,12 +191,12 @@ class Slot:
 
     def _unless_stopping(self, decision: Decision) -> Decision:
         if self.run.stopping:
-            self.phase = Phase.STOPPING
+            self.phase = STOPPING
             return End(self.run.reason)
-        if decision is Step.CALL:
-            self.phase = Phase.HANDLING
-        elif decision is Step.SET_UP:
-            self.phase = Phase.STARTING
+        if decision is CALL:
+            self.phase = HANDLING
+        elif decision is SET_UP:
+            self.phase = STARTING
         return decision
 
     def _report(self, result: HandleResult, duration: float) -> None:
@@ -213,12 +216,9 @@ class Slot:
         )
         core.publish(self._audience.handle, raw)
 
-    def _settle(self, receipt: Receipt, result: HandleResult) -> None:
-        if result.error is None:
-            receipt.settle(result.result)
-            return
-        text = f"worker {self.core.name}: handler failed: {error_text(result.error)}"
-        receipt.settle(None, (HandlerFailedError, text), result.error)
+    def _settle_fail(self, receipt: Receipt, error: BaseException) -> None:
+        text = f"worker {self.core.name}: handler failed: {error_text(error)}"
+        receipt.settle(None, (HandlerFailedError, text), error)
 
     def _settle_failed(self, kind: type[Any], text: str, cause: BaseException) -> None:
         receipt, self.receipt = self.receipt, None

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from smoothop._durations import Duration, seconds
-from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable
+from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable, running_loop
 from smoothop.events import KINDS, Kind, MetricEvent
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ class MetricStream:
 
     async def get_async(self) -> MetricEvent | None:
         """Wait on the running event loop for an event; ``None`` when the stream has ended."""
-        from asyncio import get_running_loop  # noqa: PLC0415 - loaded already: a loop runs
-
-        loop = get_running_loop()
+        loop = running_loop()
         while True:
             taken = self._ring.take(lambda: LoopWaiter(loop))
             if not isinstance(taken, LoopWaiter):

@@ -26,7 +26,7 @@ from typing import Final, Literal
 from smoothop._durations import seconds
 from smoothop.config import Config
 from smoothop.events import StopReason
-from smoothop.results import HandleResult, HandleStatus
+from smoothop.results import NONE, HandleResult
 
 DEFAULT_BACKOFF: Final = 1.0
 """Seconds to sleep after a panic where the config says 0; from the Go package."""
@@ -37,6 +37,11 @@ class Step(Enum):
 
     SET_UP = "set up"
     CALL = "call"
+
+
+# By these names on hot paths: up to Python 3.11, `Step.CALL` itself runs a property in Python.
+SET_UP: Final = Step.SET_UP
+CALL: Final = Step.CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +160,12 @@ class Supervision:
 
     def begin(self) -> Decision:
         """Answer what comes first, or after a backoff: `setup` until it succeeds, then `handle`."""
-        return Step.CALL if self._set_up else Step.SET_UP
+        return CALL if self._set_up else SET_UP
 
     def set_up(self) -> Decision:
         """`setup` returned."""
         self._set_up = True
-        return Step.CALL
+        return CALL
 
     def handled(self, result: HandleResult, now: float) -> Decision:
         """`handle` returned `result`.
@@ -170,8 +175,8 @@ class Supervision:
         """
         self.budget.in_a_row = 0
         if not result.idle:
-            return Step.CALL
-        return self._waiting(Wait(now + result.idle, result.status is HandleStatus.NONE))
+            return CALL
+        return self._waiting(Wait(now + result.idle, result.status is NONE))
 
     def out_of_messages(self) -> Decision:
         """A message-only worker found its mailbox empty."""

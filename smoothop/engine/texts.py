@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 LONGEST: Final = 2000
 """Characters of an error's text that are kept; a handler may raise one of 10 MB."""
@@ -33,6 +33,20 @@ def thread_stack(ident: int | None) -> str:
     return "(the thread has ended)" if frame is None else frame_stack([frame])
 
 
+def awaited_frames(awaitable: object) -> list[FrameType]:
+    """Return where a suspended coroutine stands: its frame, then those of what it awaits.
+
+    ``Task.get_stack`` gives only the first of them, which is never the line that hangs.
+    """
+    frames = []
+    while awaitable is not None:
+        frame = _first(awaitable, "cr_frame", "gi_frame", "ag_frame")
+        if frame is not None:
+            frames.append(frame)
+        awaitable = _first(awaitable, "cr_await", "gi_yieldfrom", "ag_await")
+    return frames
+
+
 def frame_stack(frames: Iterable[FrameType]) -> str:
     """Return the calls that led to the first frame, then the other frames, innermost last."""
     lines = []
@@ -40,6 +54,10 @@ def frame_stack(frames: Iterable[FrameType]) -> str:
         calls = traceback.extract_stack(frame) if number == 0 else traceback.extract_stack(frame, 1)
         lines += traceback.format_list(calls)
     return "".join(lines).rstrip()
+
+
+def _first(value: object, *names: str) -> Any:
+    return next((found for name in names if (found := getattr(value, name, None))), None)
 
 
 def _shortened(text: str) -> str:

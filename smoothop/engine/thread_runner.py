@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smoothop.engine.current import enter_thread
-from smoothop.engine.supervision import Decision, End, Step, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
 from smoothop.engine.texts import thread_stack
 from smoothop.engine.waiting import Waiter
-from smoothop.events import Phase, StopReason
+from smoothop.events import STOPPING, StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
@@ -38,15 +38,16 @@ def _run(slot: Slot) -> None:
 
 
 def _drive(slot: Slot) -> StopReason:
+    waiter = Waiter(slot.core.machine)
     decision = slot.begin()
     while not isinstance(decision, End):
-        if decision is Step.CALL:
+        if decision is CALL:
             decision = _handle(slot)
-        elif decision is Step.SET_UP:
+        elif decision is SET_UP:
             decision = _set_up(slot)
         else:
-            decision = _sleep(slot, decision)
-    slot.phase = Phase.STOPPING
+            decision = _sleep(slot, decision, waiter)
+    slot.phase = STOPPING
     if slot.is_set_up:
         _tear_down(slot)
     return decision.reason
@@ -65,7 +66,7 @@ def _handle(slot: Slot) -> Decision:
         except BaseException as error:  # noqa: BLE001 - the fence around handlers
             return slot.panicked(error)
         decision = slot.returned(result, began)
-        if decision is not Step.CALL:
+        if decision is not CALL:
             return decision
 
 
@@ -88,10 +89,11 @@ def _tear_down(slot: Slot) -> None:
         slot.core.teardown_failed(error)
 
 
-def _sleep(slot: Slot, wait: Wait) -> Decision:
-    machine = slot.core.machine
-    waiter = Waiter(machine)
+def _sleep(slot: Slot, wait: Wait, waiter: Waiter) -> Decision:
+    # One waiter serves all sleeps of a run. A wake that comes too late ends the next sleep early,
+    # and the state machine answers that with the rest of it.
     sleeper = slot.lie_down(wait, waiter)
     if sleeper is not None:
-        waiter.wait(None if wait.until is None else wait.until - machine.monotonic())
+        until = wait.until
+        waiter.wait(None if until is None else until - slot.core.machine.monotonic())
     return slot.woken(sleeper)

@@ -6,6 +6,7 @@ simulator sees every wait.
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +20,7 @@ MAKING = threading.RLock()
 
 
 class Wakeable(Protocol):
-    """Somebody who waits once."""
+    """Somebody who waits."""
 
     def wake(self) -> None:
         """End the wait; safe from any thread, more than once, and when nobody waits."""
@@ -27,7 +28,7 @@ class Wakeable(Protocol):
 
 
 class Waiter:
-    """One thread's one wait."""
+    """One thread's wait; if it waits again, a wake left over from before ends that at once."""
 
     __slots__ = ("_gate",)
 
@@ -50,13 +51,24 @@ class Waiter:
             pass
 
 
-class LoopWaiter:
-    """One coroutine's one wait, woken from any thread."""
+def running_loop() -> AbstractEventLoop:
+    """Return the event loop that runs the caller.
 
-    __slots__ = ("_future", "_loop")
+    Raises:
+        RuntimeError: none does.
+    """
+    # Loaded already, or no loop could run; an import statement would cost more than the call.
+    return sys.modules["asyncio"].get_running_loop()  # type: ignore[no-any-return]
+
+
+class LoopWaiter:
+    """One coroutine's one wait, woken from any thread; to be made on the thread of its loop."""
+
+    __slots__ = ("_future", "_loop", "_thread")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
+        self._thread = threading.get_ident()
         self._future: Future[bool] = loop.create_future()
 
     async def wait(self, timeout: float | None) -> bool:
@@ -71,14 +83,30 @@ class LoopWaiter:
 
     def wake(self) -> None:
         """See `Wakeable.wake`."""
+        if self._loop_sees():
+            self._set(True)
+            return
         try:
             self._loop.call_soon_threadsafe(self._set, True)
         except RuntimeError:  # the loop is closed: nobody waits there any more
             pass
 
+    def _loop_sees(self) -> bool:
+        """Tell whether the loop will look again by itself: it is in the middle of a task's step.
+
+        Otherwise it has to be woken, by a write to a pipe, which costs ten times the rest. On its
+        own thread but between two steps it may be a signal handler that calls, and the loop asleep.
+        """
+        if threading.get_ident() != self._thread:
+            return False
+        return sys.modules["asyncio"].current_task(self._loop) is not None
+
     def _set(self, woken: bool) -> None:
         if not self._future.done():
-            self._future.set_result(woken)
+            try:
+                self._future.set_result(woken)
+            except sys.modules["asyncio"].InvalidStateError:
+                pass  # a signal handler came in between and set it
 
 
 class Latch:
@@ -130,9 +158,7 @@ class Latch:
     async def wait_async(self, timeout: float | None) -> bool:
         """Wait on the running event loop until it happens; tell whether it has."""
         if not self.is_set:
-            from asyncio import get_running_loop  # noqa: PLC0415 - loaded already: a loop runs
-
-            waiter = LoopWaiter(get_running_loop())
+            waiter = LoopWaiter(running_loop())
             self.add(waiter)
             try:
                 await waiter.wait(timeout)

@@ -122,6 +122,13 @@ def test_inspect_shows_everything_about_a_handler(acme, tmp_path, write):
     assert "required" in text
 
 
+def test_inspect_tells_problems_of_workers_in_the_file_only(acme, tmp_path, write):
+    assert acme.smoothop("inspect", "talker", cwd=tmp_path).stderr == ""
+    write("[workers.voice]\nhandler = 'talker'\n")
+    ended = acme.smoothop("inspect", "talker", cwd=tmp_path)
+    assert "[workers.voice] settings: text: required, but not given" in ended.stderr
+
+
 def test_inspect_takes_functions_and_names_of_workers(acme, tmp_path, write):
     write("[workers.mine]\nhandler = 'plain'\n")
     known = json.loads(acme.smoothop("inspect", "mine", "--json", cwd=tmp_path).stdout)

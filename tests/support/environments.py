@@ -24,8 +24,8 @@ _PATHS = "import json, sysconfig; print(json.dumps(sysconfig.get_path('purelib')
 class Environment:
     """A virtual environment with its own site-packages, and real child processes in it.
 
-    smoothop and third-party packages are not installed a second time: a ``.pth`` file makes the
-    site-packages of the environment the tests run in visible, behind this one's own.
+    smoothop and third-party packages are not installed a second time: a ``.pth`` file makes those
+    of the environment the tests run in visible, behind this one's own.
 
     Attributes:
         path: the environment's directory; also the working directory of its processes.
@@ -44,7 +44,8 @@ class Environment:
         python = path / "bin" / "python"
         found = subprocess.run([python, "-I", "-c", _PATHS], check=True, capture_output=True)
         site_packages = Path(json.loads(found.stdout))
-        (site_packages / "the_tests_environment.pth").write_text("\n".join(_visible()) + "\n")
+        visible = _make_visible(path / "visible")
+        (site_packages / "the_tests_environment.pth").write_text(f"{visible}\n")
         return cls(path, python, site_packages)
 
     def install(self, *wheels: Path) -> None:
@@ -117,10 +118,24 @@ class Environment:
             raise AssertionError(f"pip {' '.join(command)} failed\n{done.stdout}\n{done.stderr}")
 
 
-def _visible() -> list[str]:
-    """Return the paths of smoothop and of third-party packages, smoothop first."""
-    own = str(Path(smoothop.__file__).parent.parent)
-    return list(dict.fromkeys([own, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]))
+def _make_visible(directory: Path) -> Path:
+    """Fill `directory` with links to smoothop and to third-party packages.
+
+    The metadata of plugins, ours or not, that are installed beside them is left out: an
+    environment has the plugins that its test installs and no others.
+    """
+    directory.mkdir()
+    (directory / "smoothop").symlink_to(Path(smoothop.__file__).parent)
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for entry in Path(place).iterdir():
+            if entry.name != "smoothop" and not _publishes_plugins(entry):
+                (directory / entry.name).symlink_to(entry)
+    return directory
+
+
+def _publishes_plugins(entry: Path) -> bool:
+    published = entry / "entry_points.txt"
+    return published.is_file() and "[smoothoperator." in published.read_text()
 
 
 def _clean_variables() -> dict[str, str]:

@@ -3,9 +3,11 @@
 In a Markdown document a walk reads two kinds of block, in order:
 
 - a ``{code-block}`` with a ``:caption:``: a file, written under that path;
-- a ``console`` block: each ``$ command`` is run and what it prints, to either stream, must be the
-  lines that follow. ``...`` stands for any text in a line and, alone in a line, for any lines.
-  At a line ``^C`` the command gets SIGINT, once everything before it has been printed.
+- a ``console`` block: each ``$ command`` is run on a terminal, and what it prints must be the
+  lines that follow. ``...`` stands for any text in a line and, alone in a line, for any lines; a
+  time of day stands for any time. At a line ``^C`` the command gets SIGINT, once everything
+  before it has been printed; the lines after it may come in any order, since several threads
+  are telling then that they stop.
 """
 
 from __future__ import annotations
@@ -15,15 +17,18 @@ import re
 import signal
 import subprocess
 import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECONDS_PER_COMMAND = 100
 INTERRUPT = "^C\n"
+ANYTHING = "...\n"
+_TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d")
 _BLOCK = re.compile(
     r"^```(?:\{code-block\} \w+\n:caption: (?P<path>\S+)\n\n?(?P<text>.*?)"
     r"|console\n(?P<console>.*?))^```",
@@ -85,36 +90,29 @@ class Walk:
 
     def run(self, line: str, until: re.Pattern[str] | None = None) -> str:
         """Run a command line and return all that it prints; SIGINT when `until` matches that."""
-        with subprocess.Popen(
-            ["bash", "-c", line],
-            cwd=self.directory,
-            env=self._variables(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a process group, as a shell makes one for each command
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            too_long = threading.Timer(
-                SECONDS_PER_COMMAND, os.killpg, [process.pid, signal.SIGKILL]
+        screen, terminal = os.openpty()
+        with open(screen, newline="", errors="replace") as printing:  # noqa: PTH123 - no path
+            process = subprocess.Popen(
+                ["bash", "-c", line],
+                cwd=self.directory,
+                env=self._variables(),
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+                start_new_session=True,  # a process group, as a shell makes one for each command
             )
-            too_long.start()
-            printed = ""
-            for printed_line in process.stdout:
-                printed += printed_line
-                if until is not None and until.fullmatch(printed):
-                    os.killpg(process.pid, signal.SIGINT)
-                    until = None
-            too_long.cancel()
-            too_long.join()
-        return printed
+            os.close(terminal)
+            with killed_after(SECONDS_PER_COMMAND, process), process:
+                return _read(printing, until, lambda: os.killpg(process.pid, signal.SIGINT))
 
     def _compare(self, command: Command, printed: str) -> None:
-        expected = command.output.replace(INTERRUPT, "")
-        assert pattern(expected).fullmatch(printed), (
-            f"$ {command.line}\nshould print\n{expected}\nbut printed\n{printed}"
+        before, interrupt, after = command.output.partition(INTERRUPT)
+        matches = (
+            _match_interrupted(before, after, printed)
+            if interrupt
+            else pattern(before).fullmatch(printed)
         )
+        assert matches, f"$ {command.line}\nshould print\n{command.output}\nbut printed\n{printed}"
 
     def _variables(self) -> dict[str, str]:
         kept = {
@@ -122,16 +120,59 @@ class Walk:
             for name, value in os.environ.items()
             if not name.startswith(("PYTHON", "SMOOTHOP_", "TOX_", "VIRTUAL_ENV", "COLUMNS"))
         }
-        return kept | {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}"}
+        path = f"{self.programs}{os.pathsep}{os.environ['PATH']}"
+        return kept | {"PATH": path, "COLUMNS": "80", "TERM": "dumb", "PYTHON_COLORS": "0"}
+
+
+@contextmanager
+def killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill the process and its children if it takes that long."""
+    timer = threading.Timer(seconds, os.killpg, [process.pid, signal.SIGKILL])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _read(printing: TextIO, until: re.Pattern[str] | None, interrupt: Callable[[], None]) -> str:
+    printed = ""
+    with suppress(OSError):  # how a terminal says that nobody is left who could print
+        for line in printing:
+            printed += line.replace("\r\n", "\n")
+            if until is not None and until.fullmatch(printed):
+                interrupt()
+                until = None
+    return printed
 
 
 def pattern(output: str) -> re.Pattern[str]:
     """Return what a command must print for the `output` that a document shows."""
-    lines = [
-        r"(?:.*\n)*?" if line == "...\n" else ".*".join(map(re.escape, line.split("...")))
-        for line in output.splitlines(keepends=True)
-    ]
-    return re.compile("".join(lines))
+    return re.compile("".join(map(_line_pattern, output.splitlines(keepends=True))))
+
+
+def _line_pattern(line: str) -> str:
+    if line == ANYTHING:
+        return r"(?:.*\n)*?"
+    text = ".*".join(map(re.escape, line.split("...")))
+    return _TIME_OF_DAY.sub(lambda _: _TIME_OF_DAY.pattern, text)
+
+
+def _match_interrupted(before: str, after: str, printed: str) -> bool:
+    """Tell whether `printed` is `before`, and then the lines of `after` in any order."""
+    first = pattern(before).match(printed)
+    if first is None:
+        return False
+    rest = printed[first.end() :].splitlines(keepends=True)
+    expected = after.splitlines(keepends=True)
+    for line in expected:
+        found = next((other for other in rest if re.fullmatch(_line_pattern(line), other)), None)
+        if found is not None:
+            rest.remove(found)
+        elif line != ANYTHING:
+            return False
+    return not rest or ANYTHING in expected
 
 
 def _before_interrupt(output: str) -> re.Pattern[str] | None:

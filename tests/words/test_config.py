@@ -1,0 +1,104 @@
+"""`Config` (API, section 3)."""
+
+import dataclasses
+import math
+from datetime import timedelta
+
+import pytest
+
+from smoothop import Config
+
+DEFAULTS = {
+    "max_panic_attempts": 0,
+    "panic_backoff": 0,
+    "panic_backoff_max": 0,
+    "panic_window": 0,
+    "message_only": False,
+    "mailbox_size": 1024,
+    "max_dispatch_timeout": 0,
+    "stop_grace": 10,
+    "run_in": "thread",
+    "stuck_after": 0,
+    "concurrency": 1,
+    "critical": False,
+}
+DURATIONS = [
+    "panic_backoff",
+    "panic_backoff_max",
+    "panic_window",
+    "max_dispatch_timeout",
+    "stop_grace",
+    "stuck_after",
+]
+BAD_DURATIONS = [-1, -0.5, math.nan, math.inf, -math.inf, "2s", None, True, timedelta(-1), 10**400]
+
+
+def test_the_defaults_are_those_of_the_contract():
+    assert dataclasses.asdict(Config()) == DEFAULTS
+
+
+def test_it_is_keyword_only():
+    with pytest.raises(TypeError):
+        Config(3)
+
+
+@pytest.mark.parametrize("field", DEFAULTS)
+def test_it_is_frozen(field):
+    config = Config()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(config, field, 1)
+
+
+@pytest.mark.parametrize("field", DURATIONS)
+@pytest.mark.parametrize(("given", "seconds"), [(2, 2.0), (0.5, 0.5), (timedelta(hours=1), 3600.0)])
+def test_a_duration_is_a_number_of_seconds_or_a_timedelta(field, given, seconds):
+    assert getattr(Config(**{field: given}), field) == seconds
+
+
+@pytest.mark.parametrize("field", DURATIONS)
+@pytest.mark.parametrize("value", BAD_DURATIONS)
+def test_what_is_no_duration_is_refused_by_name(field, value):
+    with pytest.raises(ValueError, match=rf"\A{field}: "):
+        Config(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_panic_attempts", -1),
+        ("max_panic_attempts", 1.5),
+        ("max_panic_attempts", "3"),
+        ("max_panic_attempts", True),
+        ("mailbox_size", 0),
+        ("mailbox_size", -5),
+        ("mailbox_size", 2.0),
+        ("mailbox_size", None),
+        ("concurrency", 0),
+        ("concurrency", True),
+        ("message_only", 1),
+        ("message_only", "yes"),
+        ("critical", None),
+        ("run_in", "fiber"),
+        ("run_in", None),
+        ("run_in", ["thread"]),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(field, value):
+    with pytest.raises(ValueError, match=rf"\A{field}: ") as caught:
+        Config(**{field: value})
+    assert repr(value) in str(caught.value)
+
+
+def test_an_unknown_field_is_refused():
+    with pytest.raises(TypeError, match="retries"):
+        Config(retries=3)
+
+
+def test_a_longest_backoff_below_the_first_is_refused():
+    with pytest.raises(ValueError, match=r"\Apanic_backoff_max: 1 s is less than panic_backoff"):
+        Config(panic_backoff=2, panic_backoff_max=1)
+
+
+def test_equal_configs_are_equal():
+    assert Config(panic_backoff=timedelta(seconds=2)) == Config(panic_backoff=2)
+    assert hash(Config(stop_grace=1)) == hash(Config(stop_grace=1.0))
