@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 from types import CodeType, FrameType
 from typing import Any, Final, TypeVar
 
@@ -27,6 +28,10 @@ NANOSECONDS: Final = 1_000_000_000
 START: Final = 1_000 * NANOSECONDS
 """When virtual time begins; not 0, so that a forgotten time shows."""
 
+_FOREIGN: Final = (
+    "a thread that is not simulated has used a simulated operator: a handler that needs threads of "
+    "its own, or a test that does, needs a real Operator"
+)
 _ENGINE: Final = str(Path(smoothop.engine.__file__).parent)
 # These use real locks for a few steps: to switch in the middle would block for good.
 _NEVER_SWITCHED: Final = ("MAKING", "SYSTEM")
@@ -180,6 +185,15 @@ class Scheduler:
             raise RuntimeError("outside of SimMachine.run there is no simulated thread")
         return self.current
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What the simulation has failed with; nothing can run in it any more."""
+        return self._failure
+
+    def leave(self) -> None:
+        """Leave the simulation as it is; the threads that have not ended stay behind."""
+        self.current = None
+
     # -- threads
 
     def spawn(self, target: Callable[[], None], name: str) -> SimThread:
@@ -221,6 +235,8 @@ class Scheduler:
         me = self.current
         if me is None or self._failure is not None:
             return
+        if get_ident() != _carrier(me).ident:
+            raise RuntimeError(_FOREIGN)
         self.steps += 1
         if self.steps > self._last_step:
             steps = self.style.most_steps

@@ -71,6 +71,17 @@ class SimMachine:
             if self._own_carriers is not None:
                 self._own_carriers.close()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What it has failed with: nothing runs on it any more."""
+        return self._scheduler.failure
+
+    def leave(self) -> None:
+        """Leave a simulation that cannot end; threads that have not ended stay behind."""
+        self._scheduler.leave()
+        if self._own_carriers is not None:
+            self._own_carriers.close()
+
     # -- what the engine asks of a machine
 
     def monotonic(self) -> float:
