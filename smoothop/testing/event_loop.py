@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from asyncio import BaseEventLoop, Future
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from smoothop.engine.machine import Lock
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class SimEventLoop(BaseEventLoop):
@@ -31,10 +36,12 @@ class SimEventLoop(BaseEventLoop):
         """Return the virtual time."""
         return self._clock()
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Future[Any]:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> Future[T]:
         """Call `func` on a simulated thread of its own, whatever the executor: see `to_thread`."""
         del executor
-        future: Future[Any] = self.create_future()
+        future: Future[T] = self.create_future()
 
         def settle(how: Callable[[Any], None], value: object) -> None:
             if not future.done():

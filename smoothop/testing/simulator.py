@@ -19,6 +19,8 @@ EPOCH: Final = 1_700_000_000
 READING: Final = 1_000
 """Nanoseconds that a reading of the clock takes: so a loop that never waits uses up time."""
 
+_PLAIN: Final = Style()
+
 
 class SimMachine:
     """Runs the production engine under virtual time, one thread at a time, from a seed.
@@ -39,7 +41,7 @@ class SimMachine:
     """
 
     def __init__(
-        self, seed: int | str, style: Style = Style(), carriers: Carriers | None = None
+        self, seed: int | str, style: Style = _PLAIN, carriers: Carriers | None = None
     ) -> None:
         self._own_carriers = None if carriers else Carriers()
         self._scheduler = Scheduler(seed, style, carriers or self._own_carriers or Carriers())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Never
+from typing import TYPE_CHECKING, Final, Never, cast
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.operator import Operator
@@ -15,12 +15,13 @@ from smoothop.testing.simulator import SimMachine
 
 if TYPE_CHECKING:
     from smoothop.engine.cancellation import Cancellation
+    from smoothop.engine.machine import Machine
     from smoothop.engine.worker import Worker
 
 DAY: Final = 86_400.0
 
 _SLACK: Final = 0.0001
-"""Seconds past the end of `advance` in which what is due runs: a reading of the clock takes time."""
+"""Seconds past the end of `advance` in which what is due then runs: reading a clock takes time."""
 
 _BUSY: Final = 100
 """Readings of the clock in a row, without any wait, after which each takes more time."""
@@ -93,7 +94,11 @@ class VirtualOperator(Operator):
         self._due = 0.0
         self._is_over = False
         super().__init__(
-            cancellation=cancellation, logger=logger, close_timeout=close_timeout, _machine=machine
+            cancellation=cancellation,
+            logger=logger,
+            close_timeout=close_timeout,
+            # What the protocol has as attributes are methods here: called alike, never assigned.
+            _machine=cast("Machine", machine),
         )
 
     @property
