@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from smoothop.plugins.discovery import HANDLERS, Published, canonical, find_published
 from smoothop.plugins.wording import one_line
-from smoothop.testing.probe import Job
+from smoothop.testing.job import Job
 from smoothop.testing.report import Finding, Report
 
 MOST_IMPORT_TIME: Final = 0.2
@@ -101,7 +101,7 @@ class _Check:
     def _probed(self, one: Published, look: str, **how: Any) -> Iterator[Finding]:
         place = self._directory / f"{one.group}-{one.name}-{look}"
         place.mkdir()
-        report = place.with_suffix(".json")
+        report = place.parent / f"{place.name}.json"
         job = Job(
             look=look,
             group=one.group,
@@ -163,7 +163,7 @@ def _environment() -> dict[str, str]:
     """Return our environment, so that a child finds the modules we find, and nothing is off."""
     ours = {key: value for key, value in os.environ.items() if not key.startswith("SMOOTHOP_")}
     places = [str(Path(place).absolute()) for place in sys.path if place]
-    return ours | {"PYTHONPATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1"}
+    return ours | {"PYTHONPATH": os.pathsep.join(places)}
 
 
 def _plain(settings: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -96,7 +96,8 @@ def effects_of(call: Callable[[], object], plugin: str) -> list[Finding]:
     found += [
         _error(plugin, f"its import replaces {name}", "Everybody in the process gets the other one")
         for name, value in _callables()
-        if name in known and known[name] is not value
+        # A method that is new in a class which was there before counts, a new function does not.
+        if known.get(name, known.get(name.rpartition(".")[0], value)) is not value
     ]
     found += [
         _error(

@@ -6,6 +6,8 @@ from asyncio import BaseEventLoop, Future
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
+from smoothop.testing.scheduler import Abandoned
+
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
@@ -30,7 +32,7 @@ class SimEventLoop(BaseEventLoop):
         self._clock = clock
         self._start = start
         self._clock_resolution = 1e-9
-        self._selector = _Selector(gate)
+        self._selector = _Selector(gate, self.stop)
 
     def time(self) -> float:
         """Return the virtual time."""
@@ -70,16 +72,17 @@ class SimEventLoop(BaseEventLoop):
 class _Selector:
     """Waits for the call from another thread that a real loop reads from its pipe."""
 
-    def __init__(self, gate: Lock) -> None:
+    def __init__(self, gate: Lock, stop: Callable[[], None]) -> None:
         self._gate = gate
+        self._stop = stop
         gate.acquire()
 
     def select(self, timeout: float | None) -> list[Any]:
         """Wait until woken, at most `timeout` seconds."""
-        if timeout is None:
-            self._gate.acquire()
-        else:
-            self._gate.acquire(timeout=max(0.0, timeout))
+        try:
+            self._gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+        except Abandoned:
+            self._stop()  # so that the one who runs the loop closes it
         return []
 
     def wake(self) -> None:

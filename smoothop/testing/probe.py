@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,36 +21,8 @@ from smoothop.plugins.loading import import_target, located
 from smoothop.plugins.registry import Registry
 from smoothop.testing.behaviour import behaviour_of
 from smoothop.testing.effects import effects_of
+from smoothop.testing.job import Job
 from smoothop.testing.report import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to look at, and how.
-
-    Attributes:
-        look: ``"import"`` or ``"run"``.
-        group: the group of the entry point.
-        name: its name.
-        target: what it names.
-        distribution: whose it is.
-        label: how messages call it.
-        report: the file for the findings.
-        settings: the handler's settings, or ``None``.
-        messages: what to send it.
-        workers: the names of other workers that it needs.
-    """
-
-    look: str
-    group: str
-    name: str
-    target: str
-    distribution: str
-    label: str
-    report: str
-    settings: dict[str, Any] | None
-    messages: list[Any]
-    workers: list[str]
 
 
 def findings_of(job: Job) -> list[Finding]:

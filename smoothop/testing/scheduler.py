@@ -32,6 +32,7 @@ _FOREIGN: Final = (
     "a thread that is not simulated has used a simulated operator: a handler that needs threads of "
     "its own, or a test that does, needs a real Operator"
 )
+_MOST_INTERRUPTIONS: Final = 1_000
 _ENGINE: Final = str(Path(smoothop.engine.__file__).parent)
 # These use real locks for a few steps: to switch in the middle would block for good.
 _NEVER_SWITCHED: Final = ("MAKING", "SYSTEM")
@@ -62,6 +63,10 @@ class Style:
     by_line: float = 0.0
     spawn_fails: float = 0.0
     most_steps: int = 200_000
+
+
+class Abandoned(BaseException):  # noqa: N818 - nobody's error; and nobody is to catch it
+    """Raised wherever a thread waits or goes on, when the simulation is given up."""
 
 
 class SimThread:
@@ -117,6 +122,7 @@ class Scheduler:
         self._timers_made = 0
         self._spawned = 0
         self._failure: BaseException | None = None
+        self._interruptions: int | None = None  # since it was given up
         self._traced: dict[CodeType, bool] = {}
 
     # -- the whole
@@ -190,9 +196,27 @@ class Scheduler:
         """What the simulation has failed with; nothing can run in it any more."""
         return self._failure
 
-    def leave(self) -> None:
-        """Leave the simulation as it is; the threads that have not ended stay behind."""
+    def abandon(self) -> None:
+        """Give the simulation up: end the threads that are left, from the first one.
+
+        One that catches everything, again and again, stays behind.
+        """
+        self._failure = self._failure or Abandoned("the simulation is over")
+        self._interruptions = 0
+        main = self._main
+        for thread in self._threads[1:]:
+            self.current = thread
+            _carrier(thread).baton.release()
+            _carrier(main).baton.acquire()
         self.current = None
+
+    def _interrupt(self, me: SimThread) -> None:
+        """Raise what ends the thread, or leave it where it is if it will not have it."""
+        self._interruptions = (self._interruptions or 0) + 1
+        if self._interruptions > _MOST_INTERRUPTIONS:
+            _carrier(self._main).baton.release()
+            _carrier(me).baton.acquire()
+        raise Abandoned("the simulation is over")
 
     # -- threads
 
@@ -211,14 +235,18 @@ class Scheduler:
         if self.style.by_line:
             sys.settrace(self._trace_call)
         try:
-            target()
+            if self._interruptions is None:
+                target()
+        except Abandoned:
+            pass
         except BaseException as error:  # noqa: BLE001 - whatever it is, it fails the simulation
             self._failure = self._failure or error
         finally:
             sys.settrace(None)
         self.note("ends")
         self._threads.remove(thread)
-        self._runnable.remove(thread)
+        if thread in self._runnable:  # not, if it was thrown out of a wait
+            self._runnable.remove(thread)
         joiners, thread.joiners = thread.joiners or [], None
         for joiner in joiners:
             self.wake(joiner)
@@ -234,6 +262,8 @@ class Scheduler:
         """Maybe let another thread on; the running one could go on."""
         me = self.current
         if me is None or self._failure is not None:
+            if self._interruptions is not None and me is not None:
+                self._interrupt(me)
             return
         if get_ident() != _carrier(me).ident:
             raise RuntimeError(_FOREIGN)
@@ -254,6 +284,8 @@ class Scheduler:
     def block(self, deadline: int | None) -> bool:
         """Let others run until woken, or until the time `deadline`; tell whether woken."""
         me = self.running()
+        if self._interruptions is not None:
+            self._interrupt(me)
         if self._failure is not None:
             raise self._failure
         me.waits, me.woken = True, False
@@ -332,6 +364,8 @@ class Scheduler:
         self._went_to(following)
         _carrier(following).baton.release()
         _carrier(me).baton.acquire()
+        if self._interruptions is not None:
+            self._interrupt(me)
         if self._failure is not None:
             raise self._failure
 

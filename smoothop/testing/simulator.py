@@ -78,9 +78,9 @@ class SimMachine:
         """What it has failed with: nothing runs on it any more."""
         return self._scheduler.failure
 
-    def leave(self) -> None:
-        """Leave a simulation that cannot end; threads that have not ended stay behind."""
-        self._scheduler.leave()
+    def abandon(self) -> None:
+        """Give up a simulation that cannot end; its threads get `Abandoned` where they stand."""
+        self._scheduler.abandon()
         if self._own_carriers is not None:
             self._own_carriers.close()
 
@@ -135,11 +135,15 @@ class SimMachine:
 
         It is looked at on the calling thread, at every switch point at which that gets its turn.
         """
-        deadline = self._scheduler.deadline(seconds)
-        while not condition():
-            if not self._scheduler.step(deadline):
+        scheduler = self._scheduler
+        deadline = scheduler.deadline(seconds)
+        while True:
+            history = len(scheduler.trace)
+            if condition():
+                return True
+            # Where others ran while the condition was looked at, it may hold by now.
+            if len(scheduler.trace) == history and not scheduler.step(deadline):
                 return bool(condition())
-        return True
 
     def renew_steps(self) -> None:
         """Start counting towards `Style.most_steps` anew."""
