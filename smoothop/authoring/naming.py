@@ -12,7 +12,7 @@ from smoothop.errors import ConfigError
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _LONGEST: Final = 64
-_TAKEN: Final = frozenset({"smoothop", "pytest_smoothop", "tests", "conftest", "setup"})
+_TAKEN: Final = frozenset({"smoothop", "pytest_smoothop", "test", "tests", "conftest", "setup"})
 
 
 @dataclass(frozen=True, slots=True)
