@@ -6,8 +6,6 @@ from asyncio import BaseEventLoop, Future
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from smoothop.testing.scheduler import Abandoned
-
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
@@ -81,7 +79,7 @@ class _Selector:
         """Wait until woken, at most `timeout` seconds."""
         try:
             self._gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
-        except Abandoned:
+        except BaseException:  # noqa: BLE001 - the simulation is over, whatever it ended with
             self._stop()  # so that the one who runs the loop closes it
         return []
 

@@ -28,11 +28,13 @@ NANOSECONDS: Final = 1_000_000_000
 START: Final = 1_000 * NANOSECONDS
 """When virtual time begins; not 0, so that a forgotten time shows."""
 
+MOST_UNWINDING: Final = 1_000
+"""Switch points at which a thread that does not leave after a failure is left where it is."""
+
 _FOREIGN: Final = (
     "a thread that is not simulated has used a simulated operator: a handler that needs threads of "
     "its own, or a test that does, needs a real Operator"
 )
-_MOST_INTERRUPTIONS: Final = 1_000
 _ENGINE: Final = str(Path(smoothop.engine.__file__).parent)
 # These use real locks for a few steps: to switch in the middle would block for good.
 _NEVER_SWITCHED: Final = ("MAKING", "SYSTEM")
@@ -65,8 +67,8 @@ class Style:
     most_steps: int = 200_000
 
 
-class Abandoned(BaseException):  # noqa: N818 - nobody's error; and nobody is to catch it
-    """Raised wherever a thread waits or goes on, when the simulation is given up."""
+class Abandoned(BaseException):
+    """Raised where a thread stands when the simulation is over."""
 
 
 class SimThread:
@@ -122,7 +124,7 @@ class Scheduler:
         self._timers_made = 0
         self._spawned = 0
         self._failure: BaseException | None = None
-        self._interruptions: int | None = None  # since it was given up
+        self._unwound = 0
         self._traced: dict[CodeType, bool] = {}
 
     # -- the whole
@@ -144,6 +146,8 @@ class Scheduler:
         finally:
             if self.style.by_line:
                 sys.settrace(tracer)
+            if self._failure is not None:
+                self._unwind()
             self.current = None
         return value
 
@@ -156,24 +160,27 @@ class Scheduler:
         self.current = first
 
     def finish(self) -> None:
-        """Wait, on the first thread, until all others have ended; then the simulation is over.
+        """Wait, on the first thread, until all others have ended; raises as `run` does."""
+        while len(self._threads) > 1:
+            self.block(None)
 
-        Raises:
-            Stalled: they cannot all end.
-            BaseException: what has left another thread.
-        """
-        try:
-            while len(self._threads) > 1:
-                self.block(None)
-        finally:
-            self.current = None
+    def leave(self) -> None:
+        """End what `begin` began: threads that have not ended get `Abandoned` where they stand."""
+        self._failure = self._failure or Abandoned("the simulation is over")
+        self._unwind()
+        self.current = None
 
     def renew_steps(self) -> None:
         """Count the steps until the simulation counts as endless from here."""
         self._last_step = self.steps + self.style.most_steps
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What the simulation has failed with; nothing can run in it any more."""
+        return self._failure
+
     def fail(self, error: BaseException) -> None:
-        """Let the simulation fail now: `error` is raised from `run`, all threads stay behind."""
+        """Let the simulation fail now: `error` is raised from `run`, all threads leave."""
         me = self.running()
         if self._failure is None:
             self._failure = error
@@ -190,33 +197,6 @@ class Scheduler:
         if self.current is None:
             raise RuntimeError("outside of SimMachine.run there is no simulated thread")
         return self.current
-
-    @property
-    def failure(self) -> BaseException | None:
-        """What the simulation has failed with; nothing can run in it any more."""
-        return self._failure
-
-    def abandon(self) -> None:
-        """Give the simulation up: end the threads that are left, from the first one.
-
-        One that catches everything, again and again, stays behind.
-        """
-        self._failure = self._failure or Abandoned("the simulation is over")
-        self._interruptions = 0
-        main = self._main
-        for thread in self._threads[1:]:
-            self.current = thread
-            _carrier(thread).baton.release()
-            _carrier(main).baton.acquire()
-        self.current = None
-
-    def _interrupt(self, me: SimThread) -> None:
-        """Raise what ends the thread, or leave it where it is if it will not have it."""
-        self._interruptions = (self._interruptions or 0) + 1
-        if self._interruptions > _MOST_INTERRUPTIONS:
-            _carrier(self._main).baton.release()
-            _carrier(me).baton.acquire()
-        raise Abandoned("the simulation is over")
 
     # -- threads
 
@@ -235,17 +215,15 @@ class Scheduler:
         if self.style.by_line:
             sys.settrace(self._trace_call)
         try:
-            if self._interruptions is None:
+            if self._failure is None:
                 target()
-        except Abandoned:
-            pass
         except BaseException as error:  # noqa: BLE001 - whatever it is, it fails the simulation
             self._failure = self._failure or error
         finally:
             sys.settrace(None)
         self.note("ends")
         self._threads.remove(thread)
-        if thread in self._runnable:  # not, if it was thrown out of a wait
+        if thread in self._runnable:  # not, if the end of the simulation threw it out of a wait
             self._runnable.remove(thread)
         joiners, thread.joiners = thread.joiners or [], None
         for joiner in joiners:
@@ -261,15 +239,16 @@ class Scheduler:
     def switch(self) -> None:
         """Maybe let another thread on; the running one could go on."""
         me = self.current
-        if me is None or self._failure is not None:
-            if self._interruptions is not None and me is not None:
-                self._interrupt(me)
+        if me is None:
             return
+        if self._failure is not None:
+            self._count_unwinding(me)
+            return
+        self.steps += 1
         if get_ident() != _carrier(me).ident:
             raise RuntimeError(_FOREIGN)
-        self.steps += 1
         if self.steps > self._last_step:
-            steps = self.style.most_steps
+            steps = self.steps - self._last_step + self.style.most_steps
             self.fail(Stalled(self._report(f"no end after {steps} steps")))
         chance = self.random.random
         if self._timers:
@@ -284,9 +263,8 @@ class Scheduler:
     def block(self, deadline: int | None) -> bool:
         """Let others run until woken, or until the time `deadline`; tell whether woken."""
         me = self.running()
-        if self._interruptions is not None:
-            self._interrupt(me)
         if self._failure is not None:
+            self._count_unwinding(me)
             raise self._failure
         me.waits, me.woken = True, False
         me.turn += 1
@@ -364,10 +342,25 @@ class Scheduler:
         self._went_to(following)
         _carrier(following).baton.release()
         _carrier(me).baton.acquire()
-        if self._interruptions is not None:
-            self._interrupt(me)
         if self._failure is not None:
             raise self._failure
+
+    def _unwind(self) -> None:
+        """After a failure: let each thread leave by the failure that is raised where it stands."""
+        main = self._main
+        for thread in self._threads[1:]:
+            self._unwound = 0
+            self.current = thread
+            _carrier(thread).baton.release()
+            _carrier(main).baton.acquire()
+            self.current = main
+
+    def _count_unwinding(self, me: SimThread) -> None:
+        self._unwound += 1
+        if me is not self._main and self._unwound > MOST_UNWINDING:
+            self.current = self._main
+            _carrier(self._main).baton.release()
+            _carrier(me).baton.acquire()  # for good: it catches whatever is raised
 
     def _went_to(self, following: SimThread) -> None:
         self.current = following

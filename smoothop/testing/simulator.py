@@ -19,7 +19,8 @@ EPOCH: Final = 1_700_000_000
 READING: Final = 1_000
 """Nanoseconds that a reading of the clock takes: so a loop that never waits uses up time."""
 
-_PLAIN: Final = Style()
+
+_PLAIN = Style()
 
 
 class SimMachine:
@@ -62,25 +63,21 @@ class SimMachine:
                 self._own_carriers.close()
 
     def begin(self) -> None:
-        """Make the calling thread the first simulated one, until `finish`."""
+        """Make the calling thread the first simulated one, until `leave`."""
         self._scheduler.begin()
 
     def finish(self) -> None:
         """Wait until all other simulated threads have ended; raises as `run` does."""
-        try:
-            self._scheduler.finish()
-        finally:
-            if self._own_carriers is not None:
-                self._own_carriers.close()
+        self._scheduler.finish()
 
     @property
     def failure(self) -> BaseException | None:
         """What it has failed with: nothing runs on it any more."""
         return self._scheduler.failure
 
-    def abandon(self) -> None:
-        """Give up a simulation that cannot end; its threads get `Abandoned` where they stand."""
-        self._scheduler.abandon()
+    def leave(self) -> None:
+        """End what `begin` began; threads that have not ended get `Abandoned` where they stand."""
+        self._scheduler.leave()
         if self._own_carriers is not None:
             self._own_carriers.close()
 

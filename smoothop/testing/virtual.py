@@ -153,7 +153,7 @@ class VirtualOperator(Operator):
                 super().close(timeout=timeout)
                 self._simulation.finish()
         finally:
-            self._simulation.abandon()
+            self._simulation.leave()
 
     async def __aenter__(self) -> Never:
         raise SmoothopError(

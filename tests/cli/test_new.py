@@ -144,8 +144,10 @@ def test_ruff_and_mypy_have_nothing_to_say(installed, name):
     for command in (
         [*ruff, "check", "--no-cache", "."],
         [*ruff, "format", "--no-cache", "--check", "."],
-        [sys.executable, "-m", "mypy", "--strict", "--python-executable", environment.python]
-        + ["--cache-dir", os.devnull, module, "tests"],
+        [
+            *(sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull),
+            *("--python-executable", environment.python, module, "tests"),
+        ],
     ):
         ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stdout + ended.stderr

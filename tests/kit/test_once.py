@@ -25,9 +25,9 @@ from smoothop.testing import NotReachedError, Sent, handle_once
 class Recorder:
     """Notes the order of its calls."""
 
-    def __init__(self, result=done()):
+    def __init__(self, result=None):
         self.calls = []
-        self.result = result
+        self.result = result or done()
 
     def setup(self, ctx):
         self.calls.append("setup")

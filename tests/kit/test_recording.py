@@ -122,7 +122,7 @@ def test_a_module_can_be_the_plugin(monkeypatch):
     module = types.ModuleType("acme_hooks")
     monkeypatch.setitem(sys.modules, "acme_hooks", module)
     seen = []
-    module.smoothop_cli = hookimpl(lambda app: seen.append(app))
+    module.smoothop_cli = hookimpl(lambda app: seen.append(app))  # noqa: PLW0108 - a method of a list takes no names
     registry_of({}, plugins=[module]).call_hook("smoothop_cli", app=1)
     assert seen == [1]
 

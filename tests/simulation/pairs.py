@@ -124,10 +124,15 @@ class Collision:
         first, second = pairs[seed % len(pairs)]
         self.calls = (STEPS.get(first, (first,)), STEPS.get(second, (second,)))
         if draw.random() < 0.3:  # a third and fourth call
-            self.calls = (*self.calls[:1], (*self.calls[1], draw.choice([call for call in CALLS if call not in STEPS])))
+            self.calls = (
+                *self.calls[:1],
+                (*self.calls[1], draw.choice([call for call in CALLS if call not in STEPS])),
+            )
         self.is_async = draw.random() < 0.3
         self.state = State(running=draw.random() < 0.6, bomb=draw.random() < 0.2)
-        self.panicky = not self.state.bomb and draw.random() < 0.15  # in a backoff when they collide
+        self.panicky = (
+            not self.state.bomb and draw.random() < 0.15
+        )  # in a backoff when they collide
         self.message_only = draw.random() < 0.5
         self.draw = draw
         self.machine = SimMachine(

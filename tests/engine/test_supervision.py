@@ -1,0 +1,222 @@
+"""The state machine of a slot and the panic budget, as functions of their inputs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smoothop import Config, done, fail, none
+from smoothop.engine.supervision import (
+    FOR_A_MESSAGE,
+    End,
+    PanicBudget,
+    Policy,
+    Step,
+    Supervision,
+    Wait,
+)
+
+
+def budget(**config):
+    return PanicBudget(Policy.of(Config(**config)))
+
+
+def supervision(*, has_setup=False, **config):
+    return Supervision(budget(**config), has_setup=has_setup)
+
+
+def panic(machine, now, jitter=0.0):
+    return machine.panicked(machine.budget.add(now), now, jitter)
+
+
+# -- the state machine
+
+
+def test_without_setup_the_first_step_is_a_call():
+    machine = supervision()
+    assert machine.begin() is Step.CALL
+    assert machine.is_set_up
+
+
+def test_with_setup_that_comes_first_and_until_it_has_returned_no_teardown_is_due():
+    machine = supervision(has_setup=True)
+    assert machine.begin() is Step.SET_UP
+    assert not machine.is_set_up
+    assert machine.set_up() is Step.CALL
+    assert machine.is_set_up
+
+
+@pytest.mark.parametrize(
+    ("result", "decision"),
+    [
+        (done(), Step.CALL),
+        (done(7), Step.CALL),
+        (none(), Step.CALL),
+        (none(5), Wait(until=105.0, for_message=True)),
+        (fail("x"), Step.CALL),
+        (fail("x", 5), Wait(until=105.0, for_message=False)),
+    ],
+)
+def test_what_follows_a_result(result, decision):
+    assert supervision().handled(result, 100.0) == decision
+
+
+def test_out_of_messages_means_waiting_for_one_without_limit():
+    assert supervision().out_of_messages() == FOR_A_MESSAGE == Wait(None, for_message=True)
+
+
+@pytest.mark.parametrize(
+    ("sleep", "now", "message", "over"),
+    [
+        ("none", 104.9, False, False),
+        ("none", 104.9, True, True),
+        ("none", 105.0, False, True),
+        ("fail", 104.9, False, False),
+        ("fail", 104.9, True, False),
+        ("fail", 105.0, True, True),
+        ("panic", 104.9, True, False),
+        ("panic", 105.0, False, True),
+        ("messages", 1e9, False, False),
+        ("messages", 100.0, True, True),
+    ],
+)
+def test_who_is_woken_goes_on_or_sleeps_the_rest(sleep, now, message, over):
+    machine = supervision(panic_backoff=5)
+    wait = {
+        "none": lambda: machine.handled(none(5), 100.0),
+        "fail": lambda: machine.handled(fail("x", 5), 100.0),
+        "panic": lambda: panic(machine, 100.0),
+        "messages": machine.out_of_messages,
+    }[sleep]()
+    assert machine.woken(now, message=message) == (Step.CALL if over else wait)
+
+
+def test_after_the_backoff_setup_is_tried_again_until_it_has_returned():
+    machine = supervision(has_setup=True, panic_backoff=5)
+    assert panic(machine, 100.0) == Wait(105.0, for_message=False)
+    assert machine.woken(105.0, message=False) is Step.SET_UP
+    machine.set_up()
+    panic(machine, 106.0)
+    assert machine.woken(111.0, message=False) is Step.CALL
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+def test_the_limit_ends_the_worker_at_exactly_that_panic(limit):
+    machine = supervision(max_panic_attempts=limit)
+    for number in range(1, limit):
+        assert type(panic(machine, float(number))) is Wait
+    assert panic(machine, float(limit)) == End("panic limit")
+
+
+def test_without_a_limit_it_never_ends():
+    machine = supervision()
+    assert all(type(panic(machine, float(number))) is Wait for number in range(10_000))
+
+
+# -- the backoff
+
+
+@pytest.mark.parametrize(
+    ("config", "sleeps"),
+    [
+        ({}, [1, 1, 1, 1]),
+        ({"panic_backoff": 3}, [3, 3, 3, 3]),
+        ({"panic_backoff_max": 5}, [1, 2, 4, 5, 5, 5]),
+        ({"panic_backoff": 2, "panic_backoff_max": 60}, [2, 4, 8, 16, 32, 60, 60]),
+        ({"panic_backoff": 2, "panic_backoff_max": 2}, [2, 2, 2]),
+        ({"panic_backoff_max": 0.5}, [0.5, 0.5]),
+    ],
+)
+def test_the_backoff_is_constant_or_doubles_up_to_the_maximum(config, sleeps):
+    machine = supervision(**config)
+    now = 0.0
+    for seconds in sleeps:
+        wait = panic(machine, now)
+        assert wait == Wait(now + seconds, for_message=False)
+        now = wait.until
+
+
+def test_the_backoff_starts_again_when_handle_has_returned():
+    machine = supervision(panic_backoff=1, panic_backoff_max=100)
+    assert [panic(machine, 0.0).until for _ in range(3)] == [1, 2, 4]
+    machine.handled(done(), 0.0)
+    assert [panic(machine, 0.0).until for _ in range(3)] == [1, 2, 4]
+
+
+def test_a_setup_that_returns_does_not_start_it_again():
+    machine = supervision(has_setup=True, panic_backoff=1, panic_backoff_max=100)
+    assert panic(machine, 0.0).until == 1
+    machine.set_up()
+    assert panic(machine, 0.0).until == 2
+
+
+def test_the_jitter_takes_up_to_a_quarter_off_a_doubled_backoff():
+    machine = supervision(panic_backoff=1, panic_backoff_max=100)
+    for _ in range(3):
+        machine.budget.add(0.0)
+    assert machine.budget.backoff(0.0) == 4.0
+    assert machine.budget.backoff(0.5) == 3.5
+    assert machine.budget.backoff(1.0) == 3.0
+
+
+def test_a_constant_backoff_has_no_jitter():
+    machine = supervision(panic_backoff=3)
+    machine.budget.add(0.0)
+    assert machine.budget.backoff(1.0) == 3.0
+
+
+@given(
+    first=st.floats(1e-6, 1e6),
+    factor=st.floats(1, 1e6),
+    panics=st.integers(1, 3000),
+    jitter=st.floats(0, 1),
+)
+def test_the_backoff_is_never_shorter_than_the_first_nor_longer_than_the_maximum(
+    first, factor, panics, jitter
+):
+    most = first * factor
+    counted = budget(panic_backoff=first, panic_backoff_max=most)
+    counted.in_a_row = panics
+    assert first <= counted.backoff(jitter) <= most
+    assert counted.backoff(jitter) >= counted.backoff(0.0) * 0.75 * (1 - 1e-9)
+
+
+# -- which panics count
+
+
+def test_without_a_window_every_panic_of_the_run_counts():
+    counted = budget()
+    assert [counted.add(at) for at in (0.0, 1e6, 2e6)] == [1, 2, 3]
+    counted.in_a_row = 0
+    assert counted.attempts(9e9) == 3
+
+
+def test_with_a_window_only_those_in_it_count():
+    counted = budget(panic_window=10)
+    assert [counted.add(at) for at in (0.0, 5.0, 9.9, 10.0, 14.9, 15.0)] == [1, 2, 3, 3, 4, 4]
+    assert counted.attempts(24.9) == 2
+    assert counted.attempts(25.0) == 0
+
+
+def test_a_panic_now_and_then_never_reaches_a_limit_with_a_window():
+    machine = supervision(max_panic_attempts=3, panic_window=10)
+    assert all(type(panic(machine, 6.0 * number)) is Wait for number in range(1000))
+    assert type(panic(machine, 6.0 * 1000)) is Wait
+    assert panic(machine, 6.0 * 1000) == End("panic limit")
+
+
+@given(
+    window=st.integers(0, 20),
+    limit=st.integers(0, 6),
+    pauses=st.lists(st.integers(0, 15), max_size=40),
+)
+def test_the_count_is_that_of_a_plain_list_of_times(window, limit, pauses):
+    counted = budget(panic_window=window, max_panic_attempts=limit)
+    times, now = [], 0
+    for pause in pauses:
+        now += pause
+        times.append(now)
+        expected = len([at for at in times if not window or at > now - window])
+        attempts = counted.add(float(now))
+        assert attempts == expected
+        assert counted.exhausted(attempts) == (0 < limit <= expected)
+    assert counted.in_a_row == len(times)

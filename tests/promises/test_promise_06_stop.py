@@ -1,0 +1,83 @@
+"""Promise 6: `stop` ends within the grace time plus 250 ms with a true report.
+
+In a real process, with handlers of fourteen shapes. A machine that does something else just then
+may be late once; a shape that is late three times in a row is late.
+"""
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parent / "rounds_of_stops.py"
+GRACE, TOLERANCE = 0.1, 0.25
+IN_A_ROW = 3
+
+
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory):
+    """Run all rounds once, in one process."""
+    from support.sizes import SOAK
+
+    number = 5_000 if SOAK else 200
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "error",
+            str(SCRIPT),
+            str(number),
+            str(tmp_path_factory.mktemp("6")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=number,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert len(found) == number
+    return found
+
+
+def test_every_shape_was_seen_inside_its_handler(rounds):
+    assert len({one["shape"] for one in rounds}) == 14
+
+
+def test_the_report_is_true(rounds):
+    for one in rounds:
+        if one["stuck"] is None:
+            assert (one["inside"], one["status"]) == (False, "stopped"), one
+        elif one["expected"] == "never":  # another one may have left just after the report
+            assert (one["inside"], one["status"]) == (True, "running"), one
+        assert not one["inside_at_the_end"], one
+
+
+def test_those_that_can_leave_do_and_those_that_cannot_are_reported(rounds):
+    late = defaultdict(int)
+    for one in rounds:
+        if one["expected"] == "never":
+            assert one["stuck"] is not None, one
+        elif one["stuck"] is None:
+            late[one["shape"]] = 0
+        else:
+            late[one["shape"]] += 1
+        assert late[one["shape"]] < IN_A_ROW, one
+
+
+def test_the_report_names_the_line(rounds):
+    for one in rounds:
+        if one["stuck"] is not None:
+            assert list(one["stuck"]) == ["w"]
+            assert f"in {one['shape']}" in one["stuck"]["w"], one
+
+
+def test_the_stop_ends_within_the_grace_time(rounds):
+    late = defaultdict(int)
+    for one in rounds:
+        in_time = one["took"] <= GRACE + TOLERANCE
+        late[one["shape"]] = 0 if in_time else late[one["shape"]] + 1
+        assert late[one["shape"]] < IN_A_ROW, one

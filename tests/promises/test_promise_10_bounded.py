@@ -1,0 +1,37 @@
+"""Promise 10: memory, threads, tasks and descriptors are bounded and return to the start.
+
+Besides the fixture that looks after every test: one run in a process of its own, which has
+nothing else in its memory. What is counted are the allocator's blocks, which do not depend on
+the machine; the first tenth of the run warms up caches and free lists.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parent / "long_run.py"
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_everything_returns_to_the_start(kind, sized):
+    messages = sized(ci=200_000, soak=10_000_000)
+    restarts = sized(ci=2_000, soak=100_000)
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", str(SCRIPT), kind, str(messages), str(restarts)],
+        capture_output=True,
+        text=True,
+        timeout=sized(ci=100, soak=36_000),
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found["threads"] == [1, 1]
+    assert found["descriptors"][0] == found["descriptors"][1]
+    before, after = found["blocks"]
+    # One block per hundred messages would show.
+    assert after - before < messages / 100, found
+    # A full mailbox and what is in flight, never the messages that went through.
+    assert found["most_blocks"] - before < 40_000, found

@@ -1,0 +1,92 @@
+"""Run seeds in this process: ``python -m simulation histories 0 5000``, or one, with its trace."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from simulation.history import History
+from simulation.pairs import Collision
+from smoothop.testing import SimMachine
+from smoothop.testing.carriers import Carriers
+
+MOST_FAILURES: Final = 3
+
+
+def history(seed: int, carriers: Carriers) -> SimMachine:
+    """Run one history, every second one with jumps of the wall clock."""
+    return _run(History(seed, carriers, wall_jumps=seed % 2 == 1))
+
+
+def pair(seed: int, carriers: Carriers) -> SimMachine:
+    """Run one collision of two callers."""
+    return _run(Collision(seed, carriers))
+
+
+def wall(seed: int, carriers: Carriers) -> SimMachine:
+    """Run one history with jumps of the wall clock and without: they must not differ."""
+    with_jumps = _run(History(seed, carriers, wall_jumps=True))
+    without = _run(History(seed, carriers, wall_jumps=False))
+    if with_jumps.trace() != without.trace():
+        raise AssertionError("the jumps of the wall clock have changed what happened")
+    return without
+
+
+def _run(what: History | Collision) -> SimMachine:
+    try:
+        what.run()
+    except BaseException as error:
+        error.add_note(f"-- the trace\n{what.machine.trace()}")
+        raise
+    return what.machine
+
+
+KINDS: Final[dict[str, Callable[[int, Carriers], SimMachine]]] = {
+    "histories": history,
+    "pairs": pair,
+    "walls": wall,
+}
+
+
+def main(kind: str, first: int, last: int | None = None, core: int | None = None) -> int:
+    """Run the seeds from `first` up to `last`; return how many failed.
+
+    One core is enough, as one thread runs at a time, and handing over is then much faster.
+    """
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    logging.raiseExceptions = False  # log handlers raise on purpose
+    gc.disable()
+    failures = 0
+    with Carriers() as carriers:
+        for seed in range(first, last or first + 1):
+            try:
+                machine = KINDS[kind](seed, carriers)
+            except BaseException as error:
+                failures += 1
+                _report(kind, seed, error)
+                if failures == MOST_FAILURES:
+                    break
+            else:
+                if os.environ.get("SMOOTHOP_TRACES"):
+                    print(seed, hashlib.sha256(machine.trace().encode()).hexdigest())
+                elif last is None:
+                    print(machine.trace())
+            if seed % 50 == 0:
+                gc.collect()
+    return failures
+
+
+def _report(kind: str, seed: int, error: BaseException) -> None:
+    again = f"(cd tests && PYTHONPATH=.. python -m simulation {kind} {seed})"
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    print(f"seed {seed} of {kind}: {type(error).__name__}: {error}\nagain: {again}\n{notes}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], *map(int, sys.argv[2:])) > 0)

@@ -1,0 +1,71 @@
+"""Seeds of the simulator, shared out over the cores: see `simulation`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.sizes import Sized
+
+TESTS = Path(__file__).parents[1]
+WARNINGS = ("-W", "error", "-X", "utf8")
+
+
+def processes(kind: str, seeds: int) -> list[subprocess.Popen[str]]:
+    """Start a process for each core, with its share of the seeds."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    share = -(-seeds // len(cores))
+    return [
+        run_seeds(kind, first, min(first + share, seeds), core)
+        for core, first in zip(cores, range(0, seeds, share), strict=False)
+    ]
+
+
+def run_seeds(
+    kind: str, first: int, last: int, core: int, **environment: str
+) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
+    return subprocess.Popen(
+        [sys.executable, *WARNINGS, "-m", "simulation", kind, str(first), str(last), str(core)],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def outputs(started: list[subprocess.Popen[str]]) -> list[str]:
+    """Wait for the processes; fail with what they say if a seed failed."""
+    said = [process.communicate()[0] for process in started]
+    failed = [text for process, text in zip(started, said, strict=True) if process.returncode]
+    assert not failed, "\n".join(failed)
+    return said
+
+
+@pytest.mark.timeout(1200)
+def test_histories_drawn_from_seeds_keep_every_promise(sized: Sized) -> None:
+    outputs(processes("histories", sized(ci=10_000, soak=1_000_000)))
+
+
+@pytest.mark.timeout(600)
+def test_two_colliding_calls_end_as_some_order_of_them_would(sized: Sized) -> None:
+    outputs(processes("pairs", sized(ci=2_000, soak=200_000)))
+
+
+@pytest.mark.timeout(600)
+def test_jumps_of_the_wall_clock_change_nothing(sized: Sized) -> None:
+    outputs(processes("walls", sized(ci=1_000, soak=100_000)))
+
+
+@pytest.mark.timeout(300)
+def test_the_same_seed_gives_the_same_trace_in_every_process() -> None:
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    runs = [
+        outputs([run_seeds("histories", 0, 100, cores[0], SMOOTHOP_TRACES="1", PYTHONHASHSEED=h)])
+        for h in ("0", "1", "2")
+    ]
+    assert len(runs[0][0].splitlines()) == 100
+    assert runs[0] == runs[1] == runs[2]
