@@ -152,6 +152,21 @@ def test_asyncio_sleeps_and_threads_are_virtual(operator):
     assert operator.elapsed == HOUR
 
 
+def test_a_thread_of_asyncio_may_block_in_virtual_time_while_the_loop_goes_on(operator):
+    def slow(ctx):
+        ctx.wait(HOUR)
+        return done(ctx.message)
+
+    async def handle(ctx):
+        receipt = await ctx.dispatch("slow", 21)
+        return done(await asyncio.to_thread(receipt.result))
+
+    operator.add_handler("slow", slow, Config(message_only=True))
+    operator.add_handler("async", handle, Config(message_only=True))
+    operator.start_all()
+    assert operator.dispatch("async", None).result() == 21
+
+
 def test_panics_back_off_in_virtual_time(operator):
     events = RecordedEvents(operator)
 
