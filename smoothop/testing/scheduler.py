@@ -12,13 +12,14 @@ import heapq
 import random
 import sys
 from collections.abc import Callable
+from threading import get_ident
 from typing import Final, NoReturn, TypeVar
 
 import smoothop.engine.loop_host  # noqa: F401 - or the first simulation to need it would run it
 from smoothop.engine import current
 from smoothop.testing.by_line import LineSwitches
 from smoothop.testing.carriers import Carrier, Carriers
-from smoothop.testing.reports import Failed, Stalled, report
+from smoothop.testing.reports import Abandoned, Failed, Stalled, report
 from smoothop.testing.style import Style
 from smoothop.testing.threads import SimThread
 
@@ -31,6 +32,11 @@ START: Final = 1_000 * NANOSECONDS
 MOST_UNWINDING: Final = 50
 """Switch points at which a thread that does not leave after a failure is left where it is."""
 
+_FOREIGN: Final = (
+    "a thread that is not simulated has used a simulated operator: a handler that needs threads of "
+    "its own, or a test that does, needs a real Operator"
+)
+
 
 class Scheduler:
     """Decides which thread runs, and when time goes on."""
@@ -42,6 +48,7 @@ class Scheduler:
         self.now = START
         self.trace: list[tuple[int, str, str]] = []
         self.steps = 0
+        self._last_step = style.most_steps
         self.current: SimThread | None = None
         self._carriers = carriers
         self._main = SimThread(self, "main")
@@ -63,24 +70,47 @@ class Scheduler:
             Stalled: they cannot all end.
             BaseException: what left `main` or any other thread.
         """
-        first = self._main
-        first.carrier = Carrier()
-        self._threads = [first]
-        self._runnable = [first]
-        self.current = first
+        self.begin()
         tracer = sys.gettrace()
         _forget_here()
         self._lines.begin()
         try:
             value = main()
-            while len(self._threads) > 1:
-                self.block(None)
+            self.finish()
         finally:
             self._lines.end(tracer)
             if self._failure is not None:
                 self._unwind()
             self.current = None
         return value
+
+    def begin(self) -> None:
+        """Make the calling thread the first simulated one; for those who cannot use `run`."""
+        first = self._main
+        first.carrier = Carrier()
+        self._threads = [first]
+        self._runnable = [first]
+        self.current = first
+
+    def finish(self) -> None:
+        """Wait, on the first thread, until all others have ended; raises as `run` does."""
+        while len(self._threads) > 1:
+            self.block(None)
+
+    def leave(self) -> None:
+        """End what `begin` began: threads that have not ended leave where they stand."""
+        self._failure = self._failure or Abandoned("the simulation is over")
+        self._unwind()
+        self.current = None
+
+    def renew_steps(self) -> None:
+        """Count the steps until the simulation counts as endless from here."""
+        self._last_step = self.steps + self.style.most_steps
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What the simulation has failed with; nothing can run in it any more."""
+        return self._failure
 
     def fail(self, error: BaseException) -> NoReturn:
         """Let the simulation fail now: `error` is raised from `run`, all threads leave."""
@@ -120,7 +150,8 @@ class Scheduler:
         _forget_here()
         self._lines.begin()
         try:
-            targets.pop()()
+            if self._failure is None:
+                targets.pop()()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it fails the simulation
             self._failure = self._failure or error
         finally:
@@ -151,8 +182,11 @@ class Scheduler:
             self._count_unwinding(me)
             return
         self.steps += 1
-        if self.steps > self.style.most_steps:
-            self.fail(self._stalled(f"no end after {self.steps} steps"))
+        if get_ident() != _carrier(me).ident:
+            raise RuntimeError(_FOREIGN)
+        if self.steps > self._last_step:
+            steps = self.steps - self._last_step + self.style.most_steps
+            self.fail(self._stalled(f"no end after {steps} steps"))
         chance = self.random.random
         if self._timers:
             ahead = self._timers[0][0] - self.now
@@ -181,6 +215,18 @@ class Scheduler:
         elif self._failure is not None:
             self._leave(me)
         return me.woken
+
+    def step(self, deadline: int) -> bool:
+        """Let another thread on, or time go on to the next timer; ``False``: it is `deadline`."""
+        me = self.running()
+        if len(self._runnable) == 1 and not self._jump(deadline):
+            self.now = max(self.now, deadline)
+            return False
+        if self.now > deadline:  # somebody busy has used the time up
+            return False
+        others = [thread for thread in self._runnable if thread is not me]
+        self._hand_over(me, others[int(self.random.random() * len(others))])
+        return True
 
     def wait_in(self, waiting: list[SimThread], deadline: int | None) -> bool:
         """Block as one of those who are `waiting` for the same thing; tell whether woken."""
