@@ -35,6 +35,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!smoothop\.).*"),
     ("py:.*", r"smoothop\.(.*\.)?_\w+"),
     ("py:.*", r"smoothop\.(engine\.operator\.HandlerSource|plugins\.switches\.Switches)"),
+    ("py:.*", r"smoothop\.engine\.observing\.Observer"),
 ]
 
 # Classes that only smoothop itself makes: how is nobody's business.
