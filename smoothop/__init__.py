@@ -15,6 +15,7 @@ from smoothop.config import Config
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.completion import Completion
 from smoothop.engine.context import AsyncContext, Context
+from smoothop.engine.observing import ObserverInfo
 from smoothop.engine.operator import Operator
 from smoothop.engine.receipt import Receipt
 from smoothop.engine.streams import MetricStream
@@ -53,11 +54,12 @@ from smoothop.settings import Seconds
 if TYPE_CHECKING:
     from smoothop import hookspecs
     from smoothop.hookspecs import hookimpl
-    from smoothop.plugins.info import HandlerInfo
+    from smoothop.plugins.info import HandlerInfo, PluginInfo
     from smoothop.plugins.registry import Registry
 
 _LAZY = {
     "HandlerInfo": ("smoothop.plugins.info", "HandlerInfo"),
+    "PluginInfo": ("smoothop.plugins.info", "PluginInfo"),
     "Registry": ("smoothop.plugins.registry", "Registry"),
     "hookimpl": ("smoothop.hookspecs", "hookimpl"),
     "hookspecs": ("smoothop.hookspecs", None),
@@ -85,11 +87,13 @@ __all__ = [
     "MessageDroppedError",
     "MetricEvent",
     "MetricStream",
+    "ObserverInfo",
     "Operator",
     "OperatorClosedError",
     "PanicEvent",
     "Phase",
     "PluginError",
+    "PluginInfo",
     "PluginLoadError",
     "Receipt",
     "Registry",

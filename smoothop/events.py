@@ -57,6 +57,8 @@ class HandleEvent:
         duration: how long it took, in seconds.
         had_message: whether it was given a message.
         error: the text of a `fail`'s error, otherwise ``None``.
+        waited: how long its message had waited in the mailbox, in seconds; ``None`` if there
+            was no message.
     """
 
     kind: ClassVar[Literal["handle"]] = "handle"
@@ -66,6 +68,7 @@ class HandleEvent:
     duration: float
     had_message: bool
     error: str | None = None
+    waited: float | None = None
 
 
 @record
@@ -77,6 +80,8 @@ class PanicEvent:
         time: when, in seconds since the epoch.
         attempt: which panic this is of those that count: 1, 2, ...
         error: the exception's type and text.
+        waited: how long the message being handled had waited in the mailbox, in seconds;
+            ``None`` if there was no message.
     """
 
     kind: ClassVar[Literal["panic"]] = "panic"
@@ -84,6 +89,7 @@ class PanicEvent:
     time: float
     attempt: int
     error: str
+    waited: float | None = None
 
 
 @record

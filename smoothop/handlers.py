@@ -68,6 +68,7 @@ class HandlerCalls:
     """The callables of a handler, checked: what the engine calls, and how.
 
     Attributes:
+        handler: the handler itself.
         handle: takes the context, returns a `HandleResult` (a coroutine if `is_async`).
         setup: the same before the first `handle` of a start, or ``None``.
         teardown: the same after the last one, or ``None``.
@@ -76,6 +77,7 @@ class HandlerCalls:
         label: the handler's type or function as ``module:qualname``.
     """
 
+    handler: object
     handle: Callable[[Any], Any]
     setup: Callable[[Any], Any] | None
     teardown: Callable[[Any], Any] | None
@@ -104,6 +106,7 @@ def handler_calls(handler: object) -> HandlerCalls:
         )
     is_async = _checked(handle, what)
     return HandlerCalls(
+        handler=handler,
         handle=handle,
         setup=_optional(handler, "setup", is_async),
         teardown=_optional(handler, "teardown", is_async),

@@ -49,8 +49,8 @@ def describe_config(
         if not found:
             workers[worker.table.name] = describe_worker(worker, registry)
         problems += found if worker.is_requested else ()
-    disable = {"disable": list(resolved.disable)}
-    tree: Tree = {"operator": dict(resolved.operator), "plugins": disable, "workers": workers}
+    plugins = {"disable": list(resolved.disable), **resolved.plugins}
+    tree: Tree = {"operator": dict(resolved.operator), "plugins": plugins, "workers": workers}
     return tree, problems
 
 

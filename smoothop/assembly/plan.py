@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from smoothop.assembly.problems import Problem, nearest
 from smoothop.assembly.resolve import DEFAULT, Resolved, Value, WorkerTable
 from smoothop.errors import ConfigError
+from smoothop.plugins.loading import way_out
+from smoothop.plugins.wording import searched
 
 if TYPE_CHECKING:
     from smoothop.plugins.info import HandlerInfo
@@ -24,8 +26,9 @@ class PlannedWorker:
     Attributes:
         table: how the configuration describes it.
         info: the handler it runs.
-        is_requested: whether somebody named it, on the command line or in the file; otherwise it
-            was merely discovered, and is left out when it cannot run.
+        is_requested: whether somebody named it, on the command line or in the file, or wants
+            everything (`strict`); otherwise it was merely discovered, and is left out when it
+            cannot run.
     """
 
     table: WorkerTable
@@ -68,8 +71,18 @@ def plan_all(resolved: Resolved, registry: Registry) -> Plan:
     for table in resolved.workers.values():
         _plan_requested(plan, table, resolved, registry, is_named=False)
     if not resolved.workers and not resolved.unsound_workers:
-        _plan_discovered(plan, registry)
+        _plan_discovered(plan, registry, is_strict=resolved.plugins["strict"].value)
     return plan
+
+
+def plan_hook_plugins(plan: Plan, resolved: Resolved, registry: Registry) -> None:
+    """Import the hook plugins; where `strict` is set, one that is broken is a problem."""
+    registry.load_plugins()
+    if resolved.plugins["strict"].value:
+        for info in registry.plugins:
+            if info.state == "broken":
+                what = f"is broken: {info.error}{way_out(info)}"
+                plan.problems.append(Problem(info.label, what, is_load_failure=True))
 
 
 def runnable_names(resolved: Resolved, registry: Registry) -> list[str]:
@@ -107,17 +120,20 @@ def _explain_unknown(name: str, what: str, resolved: Resolved, registry: Registr
     if any(info.name == name for info in registry.handlers):
         return what  # it is known, but published twice
     known = runnable_names(resolved, registry)
-    return f"no worker or handler {name!r}{nearest(name, known)}" if known else what
+    return f"no worker or handler {name!r}{nearest(name, known)}{searched()}" if known else what
 
 
-def _plan_discovered(plan: Plan, registry: Registry) -> None:
+def _plan_discovered(plan: Plan, registry: Registry, *, is_strict: bool) -> None:
     contended: set[str] = set()
     for info in registry.handlers:
-        if info.state == "broken":
+        if info.state == "broken" and is_strict:
+            what = f"is broken: {info.error}{way_out(info)}"
+            plan.problems.append(Problem(info.label, what, is_load_failure=True))
+        elif info.state == "broken":
             plan.left_out.append(f"{info.label} is broken: {info.error}")
         elif info.state == "conflict" and info.name not in contended:
             contended.add(info.name)
             plan.left_out.append(f"handler {info.name!r} is {info.error}")
         elif info.state in ("unchecked", "ok"):
             table = WorkerTable(info.name, Value(info.reference, DEFAULT), where=info.label)
-            plan.workers.append(PlannedWorker(table, info, is_requested=False))
+            plan.workers.append(PlannedWorker(table, info, is_requested=is_strict))

@@ -10,6 +10,7 @@ the directory in which smoothop is run, as in every other command.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from smoothop.assembly import schema
 from smoothop.assembly.file import ConfigFile, find_file
 from smoothop.assembly.problems import Problem, ProblemsError, checked, nearest, unknown_key
 from smoothop.assembly.schema import Check
+from smoothop.plugins.discovery import PLUGINS, find_published
 
 DEFAULT = "default"
 
@@ -59,6 +61,7 @@ class Resolved:
     Attributes:
         file: the configuration file, or ``None``.
         operator: key of ``[operator]`` -> value.
+        plugins: key of ``[plugins]`` -> value, `disable` excepted.
         disable: names that are switched off.
         workers: worker's name -> its table, in the order of the file.
         unsound_workers: names of those in the file that are no tables or have bad names.
@@ -68,6 +71,7 @@ class Resolved:
 
     file: Path | None
     operator: Mapping[str, Value]
+    plugins: Mapping[str, Value]
     disable: tuple[Value, ...]
     workers: Mapping[str, WorkerTable]
     unsound_workers: frozenset[str]
@@ -115,6 +119,12 @@ def resolve(file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, ob
     return Resolved(
         file=file.path,
         operator=operator,
+        plugins={
+            key: Value(plugins[key], file.place("plugins"))
+            if key in plugins
+            else Value(value, DEFAULT)
+            for key, value in schema.PLUGINS_DEFAULTS.items()
+        },
         disable=tuple(_disable(plugins.get("disable", ()), file, environ)),
         workers=workers,
         unsound_workers=frozenset(tables.get("workers", {})) - frozenset(workers),
@@ -225,9 +235,18 @@ def _worker(
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    for variable in sorted(environ):
-        if variable.startswith("SMOOTHOP_") and variable not in schema.KNOWN_VARIABLES:
-            yield (
-                f"the environment variable {variable} means nothing to smoothop"
-                f"{nearest(variable, schema.KNOWN_VARIABLES)}"
-            )
+    ours = {variable for variable in environ if variable.startswith("SMOOTHOP_")}
+    unknown = ours.difference(schema.KNOWN_VARIABLES)
+    # The installed distributions are only asked when there is something to ask.
+    for variable in sorted(_of_no_plugin(unknown) if unknown else ()):
+        yield (
+            f"the environment variable {variable} means nothing to smoothop"
+            f"{nearest(variable, schema.KNOWN_VARIABLES)}"
+        )
+
+
+def _of_no_plugin(variables: Iterable[str]) -> set[str]:
+    """Return those that do not begin with ``SMOOTHOP_`` and the name of a hook plugin."""
+    names = [one.name for one in find_published() if one.group == PLUGINS]
+    theirs = tuple(f"SMOOTHOP_{re.sub('[.-]', '_', name).upper()}_" for name in names)
+    return {variable for variable in variables if not variable.startswith(theirs)}

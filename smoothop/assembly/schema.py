@@ -8,6 +8,7 @@ from typing import Any
 from smoothop._durations import parse_seconds
 from smoothop._names import checked_name
 from smoothop.config import DURATION_FIELDS, FIELD_CHECKS
+from smoothop.plugins.switches import MAX_FAILURES
 
 Check = Callable[[object, str], Any]
 
@@ -32,6 +33,18 @@ def _names(value: object, field: str) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(name, str) and name.strip() for name in value):
         return tuple(name.strip() for name in value)
     raise ValueError(f"{field}: a list of names such as ['noisy'], not {value!r}")
+
+
+def _flag(value: object, field: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{field}: true or false, not {value!r}")
+
+
+def _count(value: object, field: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{field}: a whole number, 0 or more, not {value!r}")
 
 
 def _reference(value: object, field: str) -> str:
@@ -65,8 +78,11 @@ OPERATOR_DEFAULTS: dict[str, Any] = {
     "log_level": "info",
 }
 
-PLUGINS: dict[str, Check] = {"disable": _names}
+PLUGINS: dict[str, Check] = {"disable": _names, "strict": _flag, "max_failures": _count}
 """Keys of ``[plugins]``."""
+
+PLUGINS_DEFAULTS: dict[str, Any] = {"strict": False, "max_failures": MAX_FAILURES}
+"""Those of them that have one value; what is in `disable` is added up."""
 
 WORKER_FIELDS: dict[str, Check] = {
     name: parse_seconds if name in DURATION_FIELDS else check

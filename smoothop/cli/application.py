@@ -24,7 +24,7 @@ from smoothop.cli.terminal import plugins_print_to_stderr, say
 from smoothop.errors import ConfigError, PluginLoadError, SmoothopError
 from smoothop.plugins.registry import Registry
 
-COMMANDS = ("list", "run", "inspect", "config", "new", "version")
+COMMANDS = ("list", "run", "inspect", "plugins", "config", "new", "version")
 """Each is a module of `smoothop.cli.commands` with a function ``command``."""
 
 
@@ -46,7 +46,11 @@ class Invocation:
 
     def discover(self, resolved: Resolved) -> Registry:
         """Find what is installed; import nothing of it."""
-        return Registry.discover(disable=resolved.disabled_in_file, no_plugins=self.no_plugins)
+        return Registry.discover(
+            disable=resolved.disabled_in_file,
+            no_plugins=self.no_plugins,
+            max_failures=resolved.plugins["max_failures"].value,
+        )
 
 
 def run_command(arguments: Sequence[str], ladder: SignalLadder) -> int:

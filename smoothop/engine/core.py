@@ -19,7 +19,7 @@ from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox, Refusal
 from smoothop.engine.run import Run
 from smoothop.engine.slot import Slot
-from smoothop.engine.streams import Audience, RawEvent, Ring
+from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
 from smoothop.engine.texts import typed_text
 from smoothop.engine.thread_runner import launch as launch_thread
 from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
@@ -28,7 +28,9 @@ from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReaso
 if TYPE_CHECKING:
     from smoothop.engine.current import UnlimitedWait
     from smoothop.engine.machine import Thread
+    from smoothop.engine.observing import Watch
     from smoothop.engine.operator import Operator
+    from smoothop.engine.receipt import Receipt
     from smoothop.handlers import HandlerCalls
 
 
@@ -53,7 +55,7 @@ class WorkerCore:
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
-        self._time = self.machine.time
+        self._monotonic = self.machine.monotonic
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
@@ -63,6 +65,7 @@ class WorkerCore:
         self.mailbox = Mailbox(self.lock, config.mailbox_size, self._accepted)
         self.audience = Audience(self.machine)
         self.own_rings: list[Ring] = []
+        self.watches: list[Watch] = []
         self.run: Run | None = None
         self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
@@ -203,13 +206,15 @@ class WorkerCore:
         if run is not None:
             self._drop_current(run, why)
 
-    def forked(self) -> None:
+    def forked(self, refusal: Refusal) -> None:
         """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
         self.lock = self.mailbox.lock = self.machine.lock()  # its holder is not in this process
+        self.mailbox.refuse(refusal)
         self.abandon("it belongs to the process this one was forked from")
         run, self.run = self.run, None
         if run is not None:
             run.stopping = True  # in case it was a handler of this worker that forked
+        self._end_streams()
 
     # -- what its loop tells
 
@@ -221,7 +226,7 @@ class WorkerCore:
             (LifecycleEvent, self.name, self.machine.time(), "started", None),
         )
 
-    def panicked(self, attempts: int, error: BaseException) -> None:
+    def panicked(self, attempts: int, error: BaseException, waited: float | None) -> None:
         """An exception has left user code, as the `attempts`-th of those that count."""
         text = typed_text(error)
         self.panics += 1
@@ -230,8 +235,8 @@ class WorkerCore:
         self.log.warning(
             "panic recovered", cause=error, attempt=attempts, max_attempts=most, error=text
         )
-        raw = (PanicEvent, self.name, self.machine.time(), attempts, text)
-        self.publish(self.audience.panic, raw)
+        raw = (PanicEvent, self.name, self.machine.time(), attempts, text, waited)
+        self.publish(self.audience.panic, raw, error)
 
     def teardown_failed(self, error: BaseException) -> None:
         """An exception has left `teardown`; the worker stops all the same."""
@@ -264,11 +269,16 @@ class WorkerCore:
 
     # -- what is noted
 
-    def publish(self, rings: tuple[Ring, ...], raw: RawEvent) -> None:
+    def publish(
+        self,
+        listeners: tuple[Listener, ...],
+        raw: RawEvent,
+        exception: BaseException | None = None,
+    ) -> None:
         """Keep the event as the last one and hand it to those who listen."""
         self.last = raw
-        for ring in rings:
-            ring.put(raw)
+        for listener in listeners:
+            listener.put(raw, exception)
 
     def note_error(self, text: str) -> None:
         """Keep the text as that of the last error."""
@@ -305,9 +315,12 @@ class WorkerCore:
         if receipt is not None:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
-    def _accepted(self) -> None:
-        self.last = raw = (DispatchEvent, self.name, self._time(), True, None)
+    def _accepted(self, receipt: Receipt) -> None:
+        receipt.accepted_at = now = self._monotonic()
+        # The event is made from this when somebody asks for it: see snapshots.LastEvent.
+        self.last = (now,)
         if self.audience.dispatch:
+            raw = (DispatchEvent, self.name, self.machine.time(), True, None)
             self.publish(self.audience.dispatch, raw)
 
     def _new_run(self) -> Run:

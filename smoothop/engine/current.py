@@ -41,6 +41,12 @@ def enter_task(task: Task[None], slot: Slot) -> None:
     _here.has_tasks = True
 
 
+def leave_task(task: Task[None] | None) -> None:
+    """Say that `task` has ended: its slot holds it, so it would never be forgotten by itself."""
+    if task is not None:
+        _tasks.pop(task, None)
+
+
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
     slot = _here.slot

@@ -50,12 +50,23 @@ class WorkerLog:
         cause: BaseException | None,
         fields: dict[str, Any],
     ) -> None:
-        try:
-            if self._logger.isEnabledFor(level):
-                extra = {"worker": self._worker, **fields}
-                self._logger.log(level, message, *args, exc_info=cause, extra=extra)
-        except BaseException:  # noqa: BLE001 - the fence around log handlers, which are user code
-            _report_broken_logging(message)
+        write(self._logger, level, message, *args, cause=cause, worker=self._worker, **fields)
+
+
+def write(
+    logger: logging.Logger,
+    level: int,
+    message: str,
+    *args: object,
+    cause: BaseException | None = None,
+    **fields: object,
+) -> None:
+    """Write a record; `fields` become its attributes. Never raises."""
+    try:
+        if logger.isEnabledFor(level):
+            logger.log(level, message, *args, exc_info=cause, extra=fields)
+    except BaseException:  # noqa: BLE001 - the fence around log handlers, which are user code
+        _report_broken_logging(message)
 
 
 def handler_logger(logger: logging.Logger, worker: str) -> LoggerAdapter:

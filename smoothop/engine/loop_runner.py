@@ -9,7 +9,7 @@ from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
-from smoothop.engine.current import enter_task
+from smoothop.engine.current import enter_task, leave_task
 from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.waiting import LoopWaiter
@@ -59,6 +59,7 @@ class LoopRunner:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # A task that is cancelled before its first step never gets to say so itself.
+        leave_task(task)
         if task.cancelled():
             self._slot.core.finished(self._slot.run, "cancelled")
 
@@ -72,6 +73,7 @@ class LoopRunner:
                 raise  # the loop is gone and the coroutine is being thrown away
             slot.core.broke(error)
         finally:
+            leave_task(self._task)
             slot.core.finished(slot.run, reason)
 
     async def _drive(self) -> StopReason:

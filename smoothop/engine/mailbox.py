@@ -52,13 +52,13 @@ class Mailbox:
 
     __slots__ = ("_note", "lock", "queue", "refusal", "senders", "size", "sleepers")
 
-    def __init__(self, lock: Lock, size: int, note: Callable[[], None]) -> None:
+    def __init__(self, lock: Lock, size: int, note: Callable[[Receipt], None]) -> None:
         """Make an empty mailbox.
 
         Args:
             lock: the worker's lock.
             size: how many messages may wait.
-            note: called for each accepted message, before anybody can handle it.
+            note: called with each accepted message, before anybody can handle it.
         """
         self.lock = lock
         self.size = size
@@ -81,7 +81,7 @@ class Mailbox:
                 raise self.refusal()
             if self.senders or len(self.queue) >= self.size:
                 return False
-            self._note()
+            self._note(receipt)
             self.queue.append(receipt)
             sleeper = self._taken_sleeper() if self.sleepers else None
         if sleeper is not None:
@@ -179,7 +179,7 @@ class Mailbox:
     def _admit(self) -> None:
         while self.senders and len(self.queue) < self.size:
             sender = self.senders.popleft()
-            self._note()
+            self._note(sender.receipt)
             self.queue.append(sender.receipt)
             sender.accepted = True
             sender.waiter.wake()

@@ -18,14 +18,25 @@ from smoothop.engine.completion import Completion, all_of
 from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
 from smoothop.engine.machine import SYSTEM, Machine
+from smoothop.engine.observing import (
+    HASTY_WORDS,
+    LAST_WORDS,
+    Observer,
+    ObserverInfo,
+    Observers,
+    begin_watch,
+    end_watches,
+)
 from smoothop.engine.receipt import Receipt
 from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
 from smoothop.engine.timers import Timers
 from smoothop.engine.worker import Worker
 from smoothop.errors import (
+    InvalidHandlerError,
     OperatorClosedError,
     PluginError,
+    StopTimeoutError,
     WorkerExistsError,
     WorkerNotFoundError,
 )
@@ -50,6 +61,10 @@ class HandlerSource(Protocol):
 
     def load_plugins(self) -> None:
         """Let hook plugins add their handlers."""
+        ...
+
+    def observe(self, operator: Operator) -> None:
+        """Let hook plugins follow the operator."""
         ...
 
     def create(self, reference: str, settings: Mapping[str, Any] | None = None) -> object:
@@ -94,6 +109,7 @@ class Operator:
         self._views: dict[str, Worker] = {}
         self._removals: dict[str, Completion] = {}
         self._rings: list[Ring] = []
+        self._observers = Observers(_machine)
         self._timers = Timers(_machine)
         self._host: LoopHost | None = None
         self._closing: Completion | None = None
@@ -129,16 +145,16 @@ class Operator:
         operator = cls()
         given = settings or {}
         registry.load_plugins()  # they may add handlers
+        registry.observe(operator)
         discovered = (info.name for info in registry.handlers if info.state in _RUNNABLE)
         for name in discovered if names is None else names:
             try:
                 handler = registry.create(name, given.get(name))
-            except PluginError as error:
+                operator.add_handler(name.partition("@")[0], handler)
+            except (PluginError, InvalidHandlerError) as error:
                 if names is not None:
                     raise
                 operator._logger.error("handler left out: %s", error)
-                continue
-            operator.add_handler(name.partition("@")[0], handler)
         return operator
 
     # -- which workers there are
@@ -164,6 +180,8 @@ class Operator:
         if not isinstance(chosen, Config):
             raise ValueError(f"config: a smoothop.Config, not {chosen!r}")
         core = WorkerCore(self, name, calls, chosen, self._logger)
+        view = Worker(core)
+        watches = self._observers.watches(view, handler)
         with self._lock:
             self._refuse_closed()
             if self._closing is not None:
@@ -172,7 +190,9 @@ class Operator:
                 raise WorkerExistsError(name)
             for ring in self._rings:
                 core.audience.attach(ring)
-            self._views[name] = view = Worker(core)
+            for watch in watches:
+                begin_watch(core, watch)
+            self._views[name] = view
             # Last, and by a new dict: the other methods look names up without a lock.
             self._cores = {**self._cores, name: core}
         if self._cancelled():  # maybe in between: the one who cancelled may have missed it
@@ -210,6 +230,7 @@ class Operator:
                 self._removals.pop(name, None)
                 self._views.pop(name, None)
                 self._cores = {key: kept for key, kept in self._cores.items() if key != name}
+                end_watches(core)
             core.log.info("handler removed")
             removal.succeed()
 
@@ -274,6 +295,7 @@ class Operator:
         """
         core = self._core(name)
         self._refuse_cancelled()
+        self._observers.started(self)
         core.start()
 
     def start_all(self) -> None:
@@ -344,7 +366,11 @@ class Operator:
         refuse_blocking_loop(self._cores.values())
         retired = self._retire_all()
         retired.wait(limit)
-        self._conclude(limit)
+        error = self._conclude(limit)
+        if not self._observers.stopped(self).wait(HASTY_WORDS if error else LAST_WORDS):
+            self._observers.give_up()
+        if error is not None:
+            raise error
 
     # -- messages and metrics
 
@@ -398,6 +424,30 @@ class Operator:
                 core.audience.attach(ring)
         return MetricStream(self._machine, ring, self._unlisten)
 
+    def observe(self, observer: Observer) -> None:
+        """Let `observer` follow the operator and all its workers; see `Registry.observe`.
+
+        What is to be entered around each call is entered from a worker's next start on. Call it
+        before other threads use the operator.
+
+        Raises:
+            InvalidHandlerError: a handler that was added has something wrong for observers.
+            OperatorClosedError: the operator is closed.
+        """
+        self._refuse_closed()
+        observer.begin(self._machine)
+        cores, views = self._cores, self._views
+        watches = [observer.watch(views[name], core.calls.handler) for name, core in cores.items()]
+        self._observers.add(observer, self)
+        with self._lock:
+            for core, watch in zip(cores.values(), watches, strict=True):
+                begin_watch(core, watch)
+
+    @property
+    def observers(self) -> tuple[ObserverInfo, ...]:
+        """What is known now about each plugin that follows the operator; also after `close`."""
+        return self._observers.infos()
+
     # -- as a context manager
 
     def __enter__(self) -> Self:
@@ -435,7 +485,12 @@ class Operator:
         refuse_own_wait(self._cores.values(), "the operator's close")
         retired = self._retire_all()
         await wait([wrap_future(retired)], timeout=self._close_timeout)
-        self._conclude(self._close_timeout)
+        error = self._conclude(self._close_timeout)
+        told = wrap_future(self._observers.stopped(self))
+        if not (await wait([told], timeout=HASTY_WORDS if error else LAST_WORDS))[0]:
+            self._observers.give_up()
+        if error is not None:
+            raise error
 
     # -- inside
 
@@ -484,16 +539,17 @@ class Operator:
                 return self._closing
             cores = tuple(self._cores.values())
             self._closing = whole = Completion(self._machine, cores, "the operator's close")
+        self._observers.stopping(self)
         parts = [core.retire(_closed_error, "the operator was closed") for core in cores]
         retired = all_of(self._machine, parts, cores, "the operator's close")
         whole.threads = retired.threads
         retired.add_done_callback(lambda _: whole.succeed())
         return whole
 
-    def _conclude(self, limit: float) -> None:
+    def _conclude(self, limit: float) -> StopTimeoutError | None:
         with self._lock:
             if self._closed is not None:
-                return
+                return None
             self._closed = _CLOSED
             cores = tuple(self._cores.values())
             rings, self._rings = self._rings, []
@@ -506,8 +562,7 @@ class Operator:
         if self._host is not None:
             self._host.close(cores, stuck=bool(stuck))
         self._cores, self._views = {}, {}
-        if stuck:
-            raise stop_timeout(stuck, limit)
+        return stop_timeout(stuck, limit) if stuck else None
 
     def _forked(self) -> None:
         """Close it without waiting: in a forked child there are no threads to wait for."""
@@ -515,7 +570,7 @@ class Operator:
         self._closed = f"this operator belongs to the process that made it, not to {os.getpid()}"
         cores, self._cores, self._views = self._cores, {}, {}
         for core in cores.values():
-            core.forked()
+            core.forked(_closed_error)
 
 
 def _closed_error() -> OperatorClosedError:

@@ -38,9 +38,13 @@ class Receipt(Latch):
         "_failure",
         "_open",
         "_value",
+        "accepted_at",
         "delivered",
         "message",
     )
+
+    accepted_at: float
+    """Monotonic time of acceptance; set by the mailbox, before anybody can take the message."""
 
     def __init__(self, core: WorkerCore, message: Any) -> None:
         self.is_set = False

@@ -7,8 +7,8 @@ threads only read `phase`, `since` and `receipt`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.context import AsyncContext, Context
@@ -138,10 +138,11 @@ class Slot:
         run, receipt, status = self.run, self.receipt, result.status
         run.handled += 1
         if self._audience.handle or status is FAIL:
-            self._report(result, now - began)
+            self._report(result, began, now)
         else:
             # The event is made from this when somebody asks for it: see WorkerCore.last_event.
-            self.core.last = (now, began, status, receipt is not None)
+            accepted = None if receipt is None else receipt.accepted_at
+            self.core.last = (now, began, status, accepted)
         if receipt is not None:
             self.receipt = None
             if result.error is None:
@@ -163,7 +164,7 @@ class Slot:
             if isinstance(decision, End):
                 # With the lock, so that a start that comes now is remembered, not taken for done.
                 self.run.leaving = True
-        core.panicked(attempts, error)
+        core.panicked(attempts, error, self._waited(self.since))
         if isinstance(decision, End):
             core.log.error("max panic attempts reached", attempts=attempts)
         else:
@@ -205,7 +206,7 @@ class Slot:
             self.phase = STARTING
         return decision
 
-    def _report(self, result: HandleResult, duration: float) -> None:
+    def _report(self, result: HandleResult, began: float, now: float) -> None:
         core = self.core
         text = None if result.error is None else error_text(result.error)
         if text is not None:
@@ -216,11 +217,18 @@ class Slot:
             core.name,
             core.machine.time(),
             result.status,
-            duration,
+            now - began,
             self.receipt is not None,
             text,
+            self._waited(began),
         )
         core.publish(self._audience.handle, raw)
+
+    def _waited(self, began: float | None) -> float | None:
+        """Return how long the message of the call that began then was in the mailbox."""
+        if self.receipt is None or began is None:
+            return None
+        return began - self.receipt.accepted_at
 
     def _settle_fail(self, receipt: Receipt, error: BaseException) -> None:
         text = f"worker {self.core.name}: handler failed: {error_text(error)}"
@@ -233,11 +241,17 @@ class Slot:
 
 
 def _wrong_result(result: object) -> TypeError:
-    if inspect.iscoroutine(result):
-        result.close()  # nobody will await it
+    # By type(), not isinstance: that asks the object for its __class__, which may be anything.
+    kind = type(result)
+    if kind is CoroutineType:
+        result.close()  # type: ignore[attr-defined]  # nobody will await it
         hint = ": declare the handler with `async def`, or do not return a coroutine"
     else:
         hint = ": return none(...), done(...) or fail(...)"
-    kind = f"the class {result.__qualname__}" if isinstance(result, type) else type(result).__name__
-    what = "None" if result is None else kind
+    if result is None:
+        what = "None"
+    elif issubclass(kind, type):
+        what = f"the class {result.__name__}"  # type: ignore[attr-defined]  # as all classes have
+    else:
+        what = kind.__name__
     return TypeError(f"the handler must return a HandleResult, it returned {what}{hint}")

@@ -6,7 +6,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from smoothop.engine.streams import make_event
-from smoothop.events import HandleEvent, MetricEvent, Phase, Status, WorkerSnapshot, event_dict
+from smoothop.events import (
+    DispatchEvent,
+    HandleEvent,
+    MetricEvent,
+    Phase,
+    Status,
+    WorkerSnapshot,
+    event_dict,
+)
+from smoothop.results import HandleStatus
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -31,8 +40,9 @@ def phase(core: WorkerCore) -> Phase:
 class LastEvent:
     """Makes the event object of the most recent event when it is asked for, once for each.
 
-    A busy worker leaves ``(returned at, called at, status, had a message)``, both times monotonic;
-    whoever asks pays for the rest.
+    A busy worker leaves ``(returned at, called at, status, when its message was accepted or
+    None)``, and a dispatcher ``(accepted at,)``, all times monotonic; whoever asks pays for the
+    rest.
     """
 
     __slots__ = ("_core", "_made")
@@ -55,10 +65,24 @@ class LastEvent:
     def _make(self, raw: tuple[object, ...]) -> MetricEvent:
         if isinstance(raw[0], type):
             return make_event(raw)
-        returned, called, result_status, had_message = raw
-        when = to_epoch(self._core, returned)  # type: ignore[arg-type]
-        duration = returned - called  # type: ignore[operator]
-        return HandleEvent(self._core.name, when, result_status, duration, had_message)  # type: ignore[arg-type]
+        when = to_epoch(self._core, raw[0])  # type: ignore[arg-type]
+        if len(raw) == 1:
+            return DispatchEvent(self._core.name, when, ok=True)
+        return _handle_event(self._core.name, when, raw)  # type: ignore[arg-type]
+
+
+def _handle_event(
+    name: str, when: float, raw: tuple[float, float, HandleStatus, float | None]
+) -> HandleEvent:
+    returned, called, result_status, accepted = raw
+    return HandleEvent(
+        name,
+        when,
+        result_status,
+        returned - called,
+        had_message=accepted is not None,
+        waited=None if accepted is None else called - accepted,
+    )
 
 
 def to_epoch(core: WorkerCore, monotonic: float) -> float:

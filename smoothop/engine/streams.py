@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable, running_loop
@@ -28,6 +28,25 @@ def make_event(raw: RawEvent) -> MetricEvent:
     return raw[0](*raw[1:])  # type: ignore[no-any-return]
 
 
+class Listener(Protocol):
+    """Gets the events of a worker, on the thread where they happen."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of event it gets."""
+        ...
+
+    def put(self, raw: RawEvent, exception: BaseException | None = None, /) -> None:
+        """Take an event; never blocks, never raises.
+
+        Args:
+            raw: the event.
+            exception: that of a panic; it holds the handler's frames alive, so keep it only as
+                long as it is needed.
+        """
+        ...
+
+
 class Ring:
     """The events one stream has not read yet; at `maxsize` the oldest gives way."""
 
@@ -42,8 +61,9 @@ class Ring:
         self.dropped = 0
         self.ended = False
 
-    def put(self, raw: RawEvent) -> None:
+    def put(self, raw: RawEvent, exception: BaseException | None = None, /) -> None:
         """Add an event; never blocks."""
+        del exception  # events keep errors as text
         with self._lock:
             if len(self._items) >= self._maxsize:
                 self._items.popleft()
@@ -164,39 +184,39 @@ class MetricStream:
 
 
 class Audience:
-    """The rings that listen to one worker, by kind of event.
+    """Who listens to one worker, by kind of event.
 
     The tuples are replaced, never changed, so the worker reads them without a lock.
     """
 
-    __slots__ = ("_lock", "_rings", "dispatch", "handle", "lifecycle", "panic", "stuck")
+    __slots__ = ("_listeners", "_lock", "dispatch", "handle", "lifecycle", "panic", "stuck")
 
-    handle: tuple[Ring, ...]
-    panic: tuple[Ring, ...]
-    dispatch: tuple[Ring, ...]
-    stuck: tuple[Ring, ...]
-    lifecycle: tuple[Ring, ...]
+    handle: tuple[Listener, ...]
+    panic: tuple[Listener, ...]
+    dispatch: tuple[Listener, ...]
+    stuck: tuple[Listener, ...]
+    lifecycle: tuple[Listener, ...]
 
     def __init__(self, machine: Machine) -> None:
         self._lock = machine.lock()
-        self._rings: tuple[Ring, ...] = ()
+        self._listeners: tuple[Listener, ...] = ()
         self._share_out()
 
-    def attach(self, ring: Ring) -> None:
-        """Let `ring` have every event of its kinds from now on."""
+    def attach(self, listener: Listener) -> None:
+        """Let `listener` have every event of its kinds from now on."""
         with self._lock:
-            self._rings = (*self._rings, ring)
+            self._listeners = (*self._listeners, listener)
             self._share_out()
 
-    def detach(self, ring: Ring) -> None:
-        """Let `ring` have no further event."""
+    def detach(self, listener: Listener) -> None:
+        """Let `listener` have no further event."""
         with self._lock:
-            self._rings = tuple(other for other in self._rings if other is not ring)
+            self._listeners = tuple(other for other in self._listeners if other is not listener)
             self._share_out()
 
     def _share_out(self) -> None:
         for kind in KINDS:
-            setattr(self, kind, tuple(ring for ring in self._rings if kind in ring.kinds))
+            setattr(self, kind, tuple(one for one in self._listeners if kind in one.kinds))
 
 
 def checked_kinds(kinds: Iterable[str] | None) -> frozenset[Kind]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from smoothop.errors import ConfigError, PluginError
 from smoothop.plugins.discovery import canonical
-from smoothop.plugins.wording import did_you_mean
+from smoothop.plugins.wording import did_you_mean, searched
 
 if TYPE_CHECKING:
     from smoothop.errors import PluginLoadError
@@ -85,8 +85,11 @@ class Catalogue:
         if not self._slots:
             return ConfigError(
                 f"no handler {name!r}: no handler is installed; install a package that brings one"
+                f"{searched()}"
             )
-        return ConfigError(f"no handler {name!r} is installed{did_you_mean(name, self._slots)}")
+        return ConfigError(
+            f"no handler {name!r} is installed{did_you_mean(name, self._slots)}{searched()}"
+        )
 
     def _mark_conflict(self, name: str) -> None:
         contenders = [slot for slot in self._slots.get(name, []) if _contends(slot)]

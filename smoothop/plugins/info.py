@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
-State = Literal["unchecked", "ok", "broken", "conflict", "disabled"]
-"""``unchecked``: not imported yet; ``conflict``: published by two distributions under one name."""
+State = Literal["unchecked", "ok", "broken", "conflict", "disabled", "off"]
+"""``unchecked``: not imported yet; ``conflict``: published by two distributions under one name;
+``off``: a hook plugin that failed too often in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,25 @@ class HandlerInfo(_Info):
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo(_Info):
-    """One hook plugin of the registry, as of the moment it was asked for."""
+    """One hook plugin of the registry, as of the moment it was asked for.
+
+    Attributes:
+        hooks: the names of the hooks it implements, sorted; empty until it is loaded.
+        failures: name of a hook -> how often its implementation has failed.
+        dropped: how many events it was not told, because it was too slow.
+        import_seconds: how long its import took; ``None`` until then.
+    """
 
     kind: ClassVar[str] = "plugin"
+
+    hooks: tuple[str, ...] = ()
+    failures: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    dropped: int = 0
+    import_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerHooksInfo(PluginInfo):
+    """The hooks of a handler that has some of its own; the name is that of its worker."""
+
+    kind: ClassVar[str] = "handler of worker"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from smoothop._names import is_name
 from smoothop.errors import InvalidHandlerError, PluginLoadError
 from smoothop.handlers import handler_calls, is_handler_factory
+from smoothop.plugins.side_effects import undone
 from smoothop.plugins.wording import error_text
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ class Loaded:
     settings_type: type | None = None
 
 
-def import_target(target: str) -> Any:
-    """Return the object that ``module:attr`` or ``module`` names."""
-    module, _, attributes = target.partition(":")
-    imported = past_pydantic(lambda: import_module(module))
+def import_target(info: HandlerInfo | PluginInfo) -> Any:
+    """Import the object that an entry point names; what that changes in the process is undone."""
+    module, _, attributes = info.target.partition(":")
+    with undone(info, way_out(info)):
+        imported = past_pydantic(lambda: import_module(module))
     return reduce(getattr, filter(None, attributes.split(".")), imported)
 
 
@@ -119,15 +121,19 @@ def fence(info: HandlerInfo | PluginInfo, what: str) -> Iterator[None]:
 
 def load_error(info: HandlerInfo | PluginInfo, reason: str) -> PluginLoadError:
     """Return an error that names the plugin, the reason and the ways to get rid of it."""
-    message = f"{info.label} ({info.target}) {reason}"
-    if info.distribution is not None:
-        word = info.name if is_name(info.name) else info.distribution
-        message += (
-            f"; remove it with 'pip uninstall {info.distribution}', or switch it off with "
-            f'SMOOTHOP_DISABLE_PLUGINS={word} or disable = ["{word}"] under [plugins] in the '
-            "configuration file"
-        )
-    return PluginLoadError(message)
+    return PluginLoadError(f"{info.label} ({info.target}) {reason}{way_out(info)}")
+
+
+def way_out(info: HandlerInfo | PluginInfo) -> str:
+    """Return the end of a message: the command that removes the plugin, and how to disable it."""
+    if info.distribution is None:
+        return ""
+    word = info.name if is_name(info.name) else info.distribution
+    return (
+        f"; remove it with '{sys.executable} -m pip uninstall {info.distribution}', or switch it "
+        f'off with SMOOTHOP_DISABLE_PLUGINS={word} or disable = ["{word}"] under [plugins] in the '
+        "configuration file"
+    )
 
 
 def located(error: BaseException) -> str:

@@ -34,7 +34,7 @@ def _import(slot: Slot) -> Loaded:
         raise load_error(slot.info, f"cannot be loaded: {slot.info.error}")
     try:
         with fence(slot.info, "cannot be loaded"):
-            return classify(import_target(slot.info.target))
+            return classify(import_target(slot.info))
     except PluginLoadError as error:
         slot.failure = error
         slot.tell("broken", located(error.__cause__ or error))

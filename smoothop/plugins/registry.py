@@ -11,13 +11,14 @@ from smoothop.plugins.catalogue import Catalogue, Slot
 from smoothop.plugins.discovery import HANDLERS, find_published
 from smoothop.plugins.info import HandlerInfo, PluginInfo
 from smoothop.plugins.loading import classify
-from smoothop.plugins.switches import Switches
+from smoothop.plugins.switches import MAX_FAILURES, Switches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pluggy import PluginManager
 
+    from smoothop.engine.operator import Operator
     from smoothop.plugins.discovery import Published
     from smoothop.plugins.hooks import Hooks
     from smoothop.plugins.info import State
@@ -38,8 +39,11 @@ class Registry:
     publish the same name. A registry is used by one thread at a time.
     """
 
-    def __init__(self, *, switches: Switches = _NOTHING_OFF) -> None:
+    def __init__(
+        self, *, switches: Switches = _NOTHING_OFF, max_failures: int = MAX_FAILURES
+    ) -> None:
         self._switches = switches
+        self._max_failures = max_failures
         self._catalogue = Catalogue()
         self._plugins: list[PluginInfo] = []
         self._hooks: Hooks | None = None
@@ -52,6 +56,7 @@ class Registry:
         *,
         disable: Iterable[str] = (),
         no_plugins: bool = False,
+        max_failures: int = MAX_FAILURES,
         environ: Mapping[str, str] | None = None,
     ) -> Registry:
         """Read what the distributions on ``sys.path`` publish; import none of it.
@@ -59,11 +64,15 @@ class Registry:
         Args:
             disable: names of entry points or distributions to leave out; added to those in
                 ``SMOOTHOP_DISABLE_PLUGINS``.
-            no_plugins: import no hook plugin, as with ``SMOOTHOP_NO_PLUGINS=1``.
+            no_plugins: import no hook plugin and call no hook, as with
+                ``SMOOTHOP_NO_PLUGINS=1``.
+            max_failures: how often in a row a hook may fail before its plugin is switched off;
+                0: always.
             environ: the environment variables; default: those of the process.
         """
         variables = os.environ if environ is None else environ
-        registry = cls(switches=Switches.read(disable, no_plugins, variables))
+        switches = Switches.read(disable, no_plugins, variables)
+        registry = cls(switches=switches, max_failures=max_failures)
         for published in find_published():
             registry._take(published)
         return registry
@@ -101,8 +110,26 @@ class Registry:
             arguments: all arguments of its specification.
         """
         hooks = self._loaded_hooks()
-        for implementation in hooks.implementations(hook):
-            hooks.call(implementation, hook, **arguments)
+        for plugin in hooks.in_order(hook):
+            hooks.call(plugin, hook, **arguments)
+
+    def observe(self, operator: Operator) -> None:
+        """Let the hook plugins follow an operator; call it before workers are added.
+
+        `Operator.from_registry` and ``smoothop run`` do. Those plugins follow it that are
+        registered now; each is called on a thread of its own, which starts with the operator's
+        first worker. Does nothing where hook plugins are switched off altogether.
+
+        Raises:
+            InvalidHandlerError: a handler the operator has already has wrong hooks of its own.
+            OperatorClosedError: the operator is closed.
+        """
+        from smoothop.plugins.around import HOOK as AROUND  # noqa: PLC0415 - only here
+        from smoothop.plugins.relay import Relay  # noqa: PLC0415 - it imports pluggy
+
+        if not self._switches.no_plugins:
+            hooks = self._loaded_hooks()
+            operator.observe(Relay(hooks.plugins(), hooks.in_order(AROUND), self._max_failures))
 
     def find(self, reference: str) -> HandlerInfo:
         """Return what is known about a handler, without importing it.
@@ -197,14 +224,14 @@ class Registry:
             # Not imported above: who only runs handlers does not pay for pluggy.
             from smoothop.plugins.hooks import Hooks  # noqa: PLC0415
 
-            self._hooks = Hooks(self._plugins)
+            self._hooks = Hooks(self._plugins, self._max_failures)
             self._add_handlers(self._hooks)
         return self._hooks
 
     def _add_handlers(self, hooks: Hooks) -> None:
-        for implementation in hooks.implementations("smoothop_add_handlers"):
-            self._origin, self._added = hooks.info(implementation), []
-            if not hooks.call(implementation, "smoothop_add_handlers", registry=self):
+        for plugin in hooks.in_order("smoothop_add_handlers"):
+            self._origin, self._added = plugin.info, []
+            if not hooks.call(plugin, "smoothop_add_handlers", registry=self):
                 for slot in self._added:
                     self._catalogue.remove(slot)
         self._origin = None
@@ -216,7 +243,7 @@ class Registry:
         of_both = (published.name, published.target, published.distribution, published.version)
         if published.group == HANDLERS:
             self._catalogue.add(Slot(HandlerInfo(*of_both, state, error)))
-        elif self._switches.no_plugins and state == "unchecked":
+        elif self._switches.no_plugins and state != "disabled":
             self._plugins.append(PluginInfo(*of_both, "disabled", "disabled with all hook plugins"))
         else:
             self._plugins.append(PluginInfo(*of_both, state, error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from smoothop.plugins.discovery import canonical
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 DISABLE_VARIABLE = "SMOOTHOP_DISABLE_PLUGINS"
 NO_PLUGINS_VARIABLE = "SMOOTHOP_NO_PLUGINS"
+
+MAX_FAILURES: Final = 10
+"""How often in a row one hook may fail before its plugin is switched off."""
 
 _NO = frozenset({"", "0", "false", "no", "off"})
 

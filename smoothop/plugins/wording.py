@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,3 +35,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     nearest = get_close_matches(word, list(known), n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def searched() -> str:
+    """Return the end of a message: where distributions were looked for, and by which Python."""
+    return f" (searched: {sys.prefix}, by {sys.executable})"

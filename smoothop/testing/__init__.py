@@ -5,8 +5,8 @@ For authors of plugins: `handle_once`, `VirtualOperator`, `RecordedEvents`, `reg
 ``smoothop_events`` and ``smoothop_seed``.
 
 Below them is a simulator of threads and time. Read it in this order: `scheduler` (who runs next,
-what time it is), `carriers` (the OS threads below), `locks`, `event_loop`, `simulator` (all of it
-as a `smoothop.engine.machine.Machine`), `virtual` (an operator on it).
+what time it is), `carriers` (the OS threads below), `locks`, `event_loop`, `by_line`,
+`simulator` (all of it as the engine's `Machine`), `virtual` (an operator on it).
 """
 
 from smoothop.testing.checking import check_plugin
@@ -14,8 +14,9 @@ from smoothop.testing.once import Answer, Outcome, Sent, handle_once
 from smoothop.testing.recording import RecordedEvents
 from smoothop.testing.registries import registry_of
 from smoothop.testing.report import Finding, Report
-from smoothop.testing.scheduler import Stalled, Style
+from smoothop.testing.reports import Stalled
 from smoothop.testing.simulator import SimMachine
+from smoothop.testing.style import Style
 from smoothop.testing.virtual import NotReachedError, VirtualOperator
 
 __all__ = [

@@ -75,9 +75,14 @@ class _Worker(Carrier):
         self._thread.join()
 
     def _run(self) -> None:
-        self.baton.acquire()
-        while self.target is not None:
-            following = Context().run(self.target)
+        while (target := self._next_target()) is not None:
+            following = Context().run(target)
+            del target  # nothing of one simulation is kept into the next
             self._free.append(self)  # before the baton is given away: nobody else runs yet
             following.baton.release()
-            self.baton.acquire()
+            del following
+
+    def _next_target(self) -> Callable[[], Carrier] | None:
+        self.baton.acquire()
+        target, self.target = self.target, None
+        return target

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from smoothop.testing.scheduler import Scheduler, SimThread
+    from smoothop.testing.scheduler import Scheduler
+    from smoothop.testing.threads import SimThread
 
 
 class SimLock:

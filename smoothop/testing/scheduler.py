@@ -11,16 +11,17 @@ from __future__ import annotations
 import heapq
 import random
 import sys
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from threading import get_ident
-from types import CodeType, FrameType
-from typing import Any, Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
-import smoothop.engine
+import smoothop.engine.loop_host  # noqa: F401 - or the first simulation to need it would run it
+from smoothop.engine import current
+from smoothop.testing.by_line import LineSwitches
 from smoothop.testing.carriers import Carrier, Carriers
+from smoothop.testing.reports import Failed, Stalled, report
+from smoothop.testing.style import Style
+from smoothop.testing.threads import SimThread
 
 T = TypeVar("T")
 
@@ -28,80 +29,13 @@ NANOSECONDS: Final = 1_000_000_000
 START: Final = 1_000 * NANOSECONDS
 """When virtual time begins; not 0, so that a forgotten time shows."""
 
-MOST_UNWINDING: Final = 1_000
+MOST_UNWINDING: Final = 50
 """Switch points at which a thread that does not leave after a failure is left where it is."""
 
 _FOREIGN: Final = (
     "a thread that is not simulated has used a simulated operator: a handler that needs threads of "
     "its own, or a test that does, needs a real Operator"
 )
-_ENGINE: Final = str(Path(smoothop.engine.__file__).parent)
-# These use real locks for a few steps: to switch in the middle would block for good.
-_NEVER_SWITCHED: Final = ("MAKING", "SYSTEM")
-
-
-class Stalled(AssertionError):  # noqa: N818 - what happened, as in StopIteration
-    """The simulation cannot end: everybody waits for ever, or somebody goes round for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a seed treats the threads.
-
-    Attributes:
-        eager: chance to let another thread on at a switch point; low values run long stretches.
-        lag: chance at a switch point that time jumps to the next timer, if that is less than
-            `most_lag` away, although threads could run: as on a machine that is too busy.
-        most_lag: the longest such jump, in seconds.
-        by_line: chance to let another thread on at each line of the engine, as the interpreter
-            may; makes a simulation some ten times slower.
-        spawn_fails: chance that no thread can be started.
-        most_steps: switch points after which the simulation counts as endless.
-    """
-
-    eager: float = 0.5
-    lag: float = 0.0
-    most_lag: float = 1.0
-    by_line: float = 0.0
-    spawn_fails: float = 0.0
-    most_steps: int = 200_000
-
-
-class Abandoned(BaseException):
-    """Raised where a thread stands when the simulation is over."""
-
-
-class SimThread:
-    """A simulated thread; is what the engine's `Machine.spawn` returns."""
-
-    __slots__ = ("_scheduler", "carrier", "held", "joiners", "label", "turn", "waits", "woken")
-
-    def __init__(self, scheduler: Scheduler, label: str) -> None:
-        self._scheduler = scheduler
-        self.carrier: Carrier | None = None
-        self.label = label
-        self.held = 0
-        self.joiners: list[SimThread] | None = []
-        self.turn = 0
-        self.waits = False
-        self.woken = False
-
-    @property
-    def ident(self) -> int | None:
-        """What `threading.get_ident` answers on it."""
-        return None if self.carrier is None else self.carrier.ident
-
-    def is_alive(self) -> bool:
-        """Tell whether it has not ended yet."""
-        return self.joiners is not None
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait until it has ended, at most `timeout` virtual seconds."""
-        scheduler = self._scheduler
-        scheduler.switch()
-        if self.joiners is not None:
-            deadline = None if timeout is None else scheduler.deadline(timeout)
-            scheduler.wait_in(self.joiners, deadline)
 
 
 class Scheduler:
@@ -114,7 +48,7 @@ class Scheduler:
         self.now = START
         self.trace: list[tuple[int, str, str]] = []
         self.steps = 0
-        self._last_step = style.most_steps
+        self._most_steps = style.most_steps
         self.current: SimThread | None = None
         self._carriers = carriers
         self._main = SimThread(self, "main")
@@ -123,9 +57,9 @@ class Scheduler:
         self._timers: list[tuple[int, int, int, SimThread]] = []
         self._timers_made = 0
         self._spawned = 0
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self._unwound = 0
-        self._traced: dict[CodeType, bool] = {}
+        self._lines = LineSwitches(self.switch, self.random.random, style.by_line)
 
     # -- the whole
 
@@ -136,17 +70,15 @@ class Scheduler:
             Stalled: they cannot all end.
             BaseException: what left `main` or any other thread.
         """
-        self.begin()
         tracer = sys.gettrace()
-        if self.style.by_line:
-            sys.settrace(self._trace_call)
+        self.begin()
+        self._lines.begin()
         try:
             value = main()
             self.finish()
         finally:
-            if self.style.by_line:
-                sys.settrace(tracer)
-            if self._failure is not None:
+            self._lines.end(tracer)
+            if self.failure is not None:
                 self._unwind()
             self.current = None
         return value
@@ -158,6 +90,7 @@ class Scheduler:
         self._threads = [first]
         self._runnable = [first]
         self.current = first
+        _forget_here()
 
     def finish(self) -> None:
         """Wait, on the first thread, until all others have ended; raises as `run` does."""
@@ -165,28 +98,23 @@ class Scheduler:
             self.block(None)
 
     def leave(self) -> None:
-        """End what `begin` began: threads that have not ended get `Abandoned` where they stand."""
-        self._failure = self._failure or Abandoned("the simulation is over")
+        """End what `begin` began: threads that have not ended get `Failed` where they stand."""
+        self.failure = self.failure or Failed()
         self._unwind()
         self.current = None
 
     def renew_steps(self) -> None:
         """Count the steps until the simulation counts as endless from here."""
-        self._last_step = self.steps + self.style.most_steps
+        self._most_steps = self.steps + self.style.most_steps
 
-    @property
-    def failure(self) -> BaseException | None:
-        """What the simulation has failed with; nothing can run in it any more."""
-        return self._failure
-
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> NoReturn:
         """Let the simulation fail now: `error` is raised from `run`, all threads leave."""
         me = self.running()
-        if self._failure is None:
-            self._failure = error
+        if self.failure is None:
+            self.failure = error
         if me is not self._main:
             self._hand_over(me, self._main)
-        raise self._failure
+        self._leave(me)
 
     def note(self, event: str) -> None:
         """Write an event into the trace."""
@@ -204,33 +132,36 @@ class Scheduler:
         """Start a thread."""
         self._spawned += 1
         thread = SimThread(self, f"{name}#{self._spawned}")
-        thread.carrier = self._carriers.take(lambda: self._carry(thread, target))
+        # In a list, to be taken out: what dies with the target dies on the simulated thread.
+        targets = [target]
+        thread.carrier = self._carriers.take(lambda: self._carry(thread, targets))
         self._threads.append(thread)
         self._runnable.append(thread)
         self.note(f"starts {thread.label}")
         self.switch()
         return thread
 
-    def _carry(self, thread: SimThread, target: Callable[[], None]) -> Carrier:
-        if self.style.by_line:
-            sys.settrace(self._trace_call)
+    def _carry(self, thread: SimThread, targets: list[Callable[[], None]]) -> Carrier:
+        _forget_here()
+        self._lines.begin()
         try:
-            if self._failure is None:
-                target()
+            targets.pop()()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it fails the simulation
-            self._failure = self._failure or error
+            self.failure = self.failure or error
         finally:
-            sys.settrace(None)
-        self.note("ends")
+            self._lines.end()
         self._threads.remove(thread)
-        if thread in self._runnable:  # not, if the end of the simulation threw it out of a wait
-            self._runnable.remove(thread)
+        if self.failure is not None:
+            thread.joiners, self.current = None, self._main
+            return _carrier(self._main)
+        self.note("ends")
+        self._runnable.remove(thread)
         joiners, thread.joiners = thread.joiners or [], None
         for joiner in joiners:
             self.wake(joiner)
         if len(self._threads) == 1:
             self.wake(self._main)
-        following = self._main if self._failure else self._chosen()
+        following = self._chosen()
         self._went_to(following)
         return _carrier(following)
 
@@ -241,15 +172,15 @@ class Scheduler:
         me = self.current
         if me is None:
             return
-        if self._failure is not None:
+        if self.failure is not None:
             self._count_unwinding(me)
             return
-        self.steps += 1
-        if get_ident() != _carrier(me).ident:
+        if get_ident() != me.ident:
             raise RuntimeError(_FOREIGN)
-        if self.steps > self._last_step:
-            steps = self.steps - self._last_step + self.style.most_steps
-            self.fail(Stalled(self._report(f"no end after {steps} steps")))
+        self.steps += 1
+        if self.steps > self._most_steps:
+            steps = self.steps - self._most_steps + self.style.most_steps
+            self.fail(self._stalled(f"no end after {steps} steps"))
         chance = self.random.random
         if self._timers:
             ahead = self._timers[0][0] - self.now
@@ -263,9 +194,9 @@ class Scheduler:
     def block(self, deadline: int | None) -> bool:
         """Let others run until woken, or until the time `deadline`; tell whether woken."""
         me = self.running()
-        if self._failure is not None:
+        if self.failure is not None:
             self._count_unwinding(me)
-            raise self._failure
+            self._leave(me)
         me.waits, me.woken = True, False
         me.turn += 1
         self._runnable.remove(me)
@@ -275,8 +206,8 @@ class Scheduler:
         following = self._chosen()
         if following is not me:
             self._hand_over(me, following)
-        elif self._failure is not None:
-            raise self._failure
+        elif self.failure is not None:
+            self._leave(me)
         return me.woken
 
     def step(self, deadline: int) -> bool:
@@ -315,7 +246,7 @@ class Scheduler:
     def _chosen(self) -> SimThread:
         while not self._runnable:
             if not self._jump():
-                self._failure = Stalled(self._report("everybody waits, and nothing will happen"))
+                self.failure = self._stalled("everybody waits, and nothing will happen")
                 return self._main
         runnable = self._runnable
         if len(runnable) == 1:
@@ -338,12 +269,15 @@ class Scheduler:
                 self._runnable.append(thread)
         return True
 
+    def _stalled(self, what: str) -> Stalled:
+        return Stalled(report(f"{what}; it is {self.now / NANOSECONDS:.6f} s", self._threads))
+
     def _hand_over(self, me: SimThread, following: SimThread) -> None:
         self._went_to(following)
         _carrier(following).baton.release()
         _carrier(me).baton.acquire()
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            self._leave(me)
 
     def _unwind(self) -> None:
         """After a failure: let each thread leave by the failure that is raised where it stands."""
@@ -354,6 +288,11 @@ class Scheduler:
             _carrier(thread).baton.release()
             _carrier(main).baton.acquire()
             self.current = main
+
+    def _leave(self, me: SimThread) -> NoReturn:
+        if me is self._main and self.failure is not None:
+            raise self.failure
+        raise Failed  # not the failure itself: it would collect the calls of every thread
 
     def _count_unwinding(self, me: SimThread) -> None:
         self._unwound += 1
@@ -366,30 +305,10 @@ class Scheduler:
         self.current = following
         self.trace.append((self.now, following.label, "runs"))
 
-    def _trace_call(self, frame: FrameType, event: str, _argument: Any) -> Any:
-        code = frame.f_code
-        traced = self._traced.get(code)
-        if traced is None:
-            traced = code.co_filename.startswith(_ENGINE) and not any(
-                name in code.co_names for name in _NEVER_SWITCHED
-            )
-            self._traced[code] = traced
-        return self._trace_line if traced and event == "call" else None
 
-    def _trace_line(self, _frame: FrameType, event: str, _argument: Any) -> Any:
-        if event == "line" and self.random.random() < self.style.by_line:
-            self.switch()
-        return self._trace_line
-
-    def _report(self, what: str) -> str:
-        frames = sys._current_frames()  # noqa: SLF001 - the only way
-        lines = [f"{what}; at {self.now / NANOSECONDS:.6f} s the threads stand here:"]
-        for thread in self._threads:
-            frame = frames.get(thread.ident or 0)
-            stack = "".join(traceback.format_stack(frame)) if frame else "  (not begun)\n"
-            state = "waits" if thread.waits else "could run"
-            lines.append(f"--- {thread.label} ({state})\n{stack}")
-        return "\n".join(lines)
+def _forget_here() -> None:
+    """Make this OS thread know as little of earlier simulations as a new one does."""
+    vars(current._here).clear()  # noqa: SLF001 - the engine's own, and the engine is what runs here
 
 
 def _is_live(timer: tuple[int, int, int, SimThread]) -> bool:

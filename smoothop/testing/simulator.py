@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from smoothop.testing.carriers import Carriers
 from smoothop.testing.event_loop import SimEventLoop
 from smoothop.testing.locks import SimGate, SimLock
-from smoothop.testing.scheduler import NANOSECONDS, START, Scheduler, SimThread, Style
+from smoothop.testing.scheduler import NANOSECONDS, START, Scheduler
+from smoothop.testing.style import Style
+from smoothop.testing.threads import SimThread
 
 T = TypeVar("T")
 
@@ -167,7 +169,7 @@ class SimMachine:
         self._scheduler.now += int(seconds * NANOSECONDS)
         self._scheduler.switch()
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> NoReturn:
         """Let the simulation fail with `error`, wherever this thread is."""
         self._scheduler.fail(error)
 

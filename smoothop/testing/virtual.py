@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Never, cast
 from smoothop._durations import Duration, seconds
 from smoothop.engine.operator import Operator
 from smoothop.errors import SmoothopError
-from smoothop.testing.scheduler import NANOSECONDS, Stalled
+from smoothop.testing.reports import Stalled
+from smoothop.testing.scheduler import NANOSECONDS
 from smoothop.testing.simulator import SimMachine
 
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@ import json
 import signal
 
 import pytest
+from support.environments import Environment
+from support.wheels import build_wheel
 
 STARTED = "starting worker"
 STUBBORN = "taking the lock twice"
@@ -240,3 +242,17 @@ def test_an_unknown_variable_is_remarked_with_the_nearest(acme, tmp_path):
     assert "SMOOTHOP_GRACES means nothing to smoothop; did you mean 'SMOOTHOP_GRACE'?" in (
         ended.stderr
     )
+
+
+def test_a_variable_that_begins_with_the_name_of_a_hook_plugin_is_the_plugins(tmp_path):
+    environment = Environment.create(tmp_path / "environment")
+    files = {"acme_gauges.py": ""}
+    entry_points = {"smoothoperator.plugins": {"acme-gauges": "acme_gauges"}}
+    wheel = build_wheel(tmp_path, "gauges", files=files, entry_points=entry_points)
+    environment.install(wheel)
+    code = f"import os; os.chdir({str(tmp_path)!r}); import smoothop.cli.main as m; m.main()"
+    variables = {"SMOOTHOP_ACME_GAUGES_PORT": "1", "SMOOTHOP_ACME_PORT": "1"}
+    ended = environment.execute("-c", code, "config", variables=variables)
+
+    assert "SMOOTHOP_ACME_PORT means nothing" in ended.stderr
+    assert "SMOOTHOP_ACME_GAUGES_PORT" not in ended.stderr

@@ -28,7 +28,7 @@ def test_config_prints_toml_that_says_the_same(acme, tmp_path, write):
         "log_format": "text",
         "log_level": "info",
     }
-    assert shown["plugins"] == {"disable": ["plain"]}
+    assert shown["plugins"] == {"disable": ["plain"], "strict": False, "max_failures": 10}
     voice = shown["workers"]["voice"]
     assert (voice["handler"], voice["panic_backoff"], voice["panic_backoff_max"]) == (
         "talker",

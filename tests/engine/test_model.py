@@ -47,7 +47,7 @@ LIMIT = 4
 SIZE = 5
 
 
-class Panicked(Exception):
+class PanickedError(Exception):
     """What a handler of the model raises."""
 
 
@@ -255,8 +255,8 @@ class Ledger(RuleBasedStateMachine):
         if order.kind == "hold":
             await self.way.passed(order.go_on)
         if order.kind == "panic":
-            raise Panicked(order.number)
-        results = {"none": none, "fail": lambda: fail(Panicked(order.number)), "wrong": object}
+            raise PanickedError(order.number)
+        results = {"none": none, "fail": lambda: fail(PanickedError(order.number)), "wrong": object}
         return results.get(order.kind, lambda: done(order.number))()
 
     def _runs(self, name: str, model: Model) -> None:
@@ -293,20 +293,19 @@ class Ledger(RuleBasedStateMachine):
 
 
 def _outcome(entry: Entry) -> tuple[str, int]:
+    """Return what came of a message, after a look at the value or the cause that came with it."""
+    how, came = "done", None
+    right: Any = None if entry.order.kind == "none" else entry.order.number
     try:
-        value = entry.receipt.result(0)
+        came = entry.receipt.result(0)
     except HandlerPanickedError as error:
-        right = TypeError if entry.order.kind == "wrong" else Panicked
-        assert type(error.__cause__) is right
-        how = "panicked"
+        how, came = "panicked", type(error.__cause__)
+        right = TypeError if entry.order.kind == "wrong" else PanickedError
     except HandlerFailedError as error:
-        assert error.__cause__.args == (entry.order.number,)
-        how = "failed"
+        how, came = "failed", error.__cause__.args[0]
     except MessageDroppedError:
-        how = "dropped"
-    else:
-        assert value == (None if entry.order.kind == "none" else entry.order.number)
-        how = "done"
+        how, came = "dropped", right
+    assert came == right
     return how, entry.order.given
 
 

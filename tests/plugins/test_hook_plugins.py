@@ -124,7 +124,7 @@ def test_a_good_plugin_is_registered_and_its_handlers_are_added_once(outcome):
 def test_a_plugin_that_raises_while_adding_leaves_no_handler_and_is_logged_once(outcome):
     report, log = outcome
     assert "half-done" not in {info["name"] for info in report["handlers"]}
-    (line,) = [line for line in log.splitlines() if "raises@acme-raises" in line]
+    (line,) = [line for line in log.splitlines() if "of acme-raises" in line]
     assert line.startswith("WARNING smoothop.plugins hook smoothop_add_handlers of plugin")
     assert "SystemExit: no further" in line
     assert "acme_raises.py:8" in line

@@ -298,10 +298,11 @@ def test_a_conflict_is_refused_by_its_bare_name_and_loads_by_distribution(load):
     assert load["states"]["twin@Acme.one"][0] == "conflict"
 
 
-def test_an_unknown_reference_is_answered_with_what_there_is(load):
+def test_an_unknown_reference_is_answered_with_what_there_is_and_where(load, environment):
+    searched = f"(searched: {environment.path}, by {environment.python})"
     assert load["found"]["poilte"][:2] == [
         "ConfigError",
-        "no handler 'poilte' is installed; did you mean 'polite'?",
+        f"no handler 'poilte' is installed; did you mean 'polite'? {searched}",
     ]
     assert load["found"]["twin@acme-three"][:2] == [
         "ConfigError",

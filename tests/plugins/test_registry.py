@@ -297,7 +297,7 @@ def test_a_hook_that_raises_is_logged_and_the_others_are_called(registry, caplog
         registry.call_hook("smoothop_cli", app="the app")
     assert calls == ["the app"] * 3
     assert [record.message.partition(" (")[0] for record in caplog.records] == [
-        "hook smoothop_cli of plugin breaks failed: SystemExit: out"
+        "hook smoothop_cli of plugin 'breaks' failed: SystemExit: out"
     ]
 
 

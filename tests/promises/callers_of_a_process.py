@@ -15,6 +15,7 @@ import warnings
 from smoothop import Config, Operator, done
 
 DEADLINE = 20
+VIEWS, STREAMS = [], []
 
 
 def handle(ctx):
@@ -40,7 +41,15 @@ def calls(op, receipt):
         "add_handler": lambda: op.add_handler("new", handle),
         "remove_handler": lambda: op.remove_handler("w").result(DEADLINE),
         "close": op.close,
-    } | ({} if receipt is None else {"receipt": receipt.result})
+    } | ({} if receipt is None else what_a_child_holds(receipt))
+
+
+def what_a_child_holds(receipt):
+    return {
+        "receipt": receipt.result,
+        "view": lambda: list(VIEWS[0].metrics()),
+        "stream": lambda: list(STREAMS[0]),
+    }
 
 
 def report(op, receipt):
@@ -51,14 +60,16 @@ def report(op, receipt):
             found[name] = "ok"
         except Exception as error:
             found[name] = type(error).__name__
-    print(json.dumps(found), flush=True)
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()  # a forked child leaves without
 
 
 def main(caller: str) -> None:
     op = Operator()
     op.add_handler("w", handle, Config(message_only=True))
     op.add_handler("a", async_handle, Config(message_only=True))
-    op.add_handler("stopped", handle)
+    VIEWS.append(op.add_handler("stopped", handle))
+    STREAMS.append(VIEWS[0].metrics())
     op.start("w")
     op.start("a")
     receipt = op.dispatch("stopped", 1)

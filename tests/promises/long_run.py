@@ -75,7 +75,7 @@ def main(kind: str, messages: int, restarts: int) -> None:
     after = belongings()
     blocks, threads, descriptors = zip(before, after, strict=True)
     found = {"blocks": blocks, "threads": threads, "descriptors": descriptors}
-    print(json.dumps(found | {"most_blocks": most}))
+    sys.stdout.write(json.dumps(found | {"most_blocks": most}))
 
 
 if __name__ == "__main__":

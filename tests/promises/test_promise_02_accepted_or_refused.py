@@ -1,13 +1,14 @@
 """Promise 2: a message is refused or accepted, never lost between.
 
-On real threads: three senders against a call that takes the worker away under them. The
-simulator runs the same pairs through every interleaving it can find.
+On real threads: three senders against a call that takes the worker away under them, at the
+first message handled, the second, and so on. The simulator runs the same pairs through every
+interleaving it can find.
 """
 
 import threading
 
 import pytest
-from support.gates import DEADLINE
+from support.gates import DEADLINE, Gate
 
 from smoothop import Config, MessageDroppedError, Operator, SmoothopError, done
 
@@ -39,16 +40,18 @@ def close(op):
 
 @pytest.mark.parametrize("against", [stop, restart, reconfigure, remove, close])
 def test_every_message_is_refused_or_gets_exactly_one_outcome(way, against, sized):
-    for _ in range(sized(ci=100, soak=20_000)):
-        _one_round(way, against)
+    for number in range(sized(ci=100, soak=20_000)):
+        _one_round(way, against, after=number % 10)
 
 
-def _one_round(way, against):
+def _one_round(way, against, after):
     handled, receipts, refused = [], {}, []
-    together = threading.Barrier(SENDERS + 1)
+    together, now = threading.Barrier(SENDERS + 1), Gate("the moment")
 
     async def handle(ctx):
         handled.append(ctx.message)
+        if len(handled) > after:
+            now.open()
         return done(ctx.message)
 
     with way.operator() as op:
@@ -61,6 +64,7 @@ def _one_round(way, against):
         for thread in threads:
             thread.start()
         together.wait(DEADLINE)
+        now.wait()
         against(op)
         for thread in threads:
             thread.join(DEADLINE)

@@ -18,29 +18,29 @@ from smoothop import Config, HandlerPanickedError, done, fail
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-class RaisesInStr(Exception):
+class StrRaisesError(Exception):
     def __str__(self):
         raise SystemExit("from __str__")
 
 
-class RaisesInRepr(Exception):
+class ReprRaisesError(Exception):
     def __repr__(self):
         raise KeyboardInterrupt
 
     __str__ = __repr__
 
 
-class RaisesInBool(Exception):
+class BoolRaisesError(Exception):
     def __bool__(self):
         raise ValueError("from __bool__")
 
 
-class RaisesInDel(Exception):
+class DelRaisesError(Exception):
     def __del__(self):
         raise ValueError("from __del__")
 
 
-class HoldsTheWorker(Exception):
+class HoldsTheWorkerError(Exception):
     def __init__(self, worker):
         super().__init__("holds", worker)
         self.worker = worker
@@ -84,10 +84,10 @@ DEEDS = {
     "ExceptionGroup": raises(lambda: ExceptionGroup("g", [ValueError(1), OSError(2)])),
     "BaseExceptionGroup": raises(lambda: BaseExceptionGroup("g", [KeyboardInterrupt()])),
     "BaseException": raises(NotAnException),
-    "raises in __str__": raises(RaisesInStr),
-    "raises in __repr__": raises(RaisesInRepr),
-    "raises in __bool__": raises(RaisesInBool),
-    "raises in __del__": raises(RaisesInDel),
+    "raises in __str__": raises(StrRaisesError),
+    "raises in __repr__": raises(ReprRaisesError),
+    "raises in __bool__": raises(BoolRaisesError),
+    "raises in __del__": raises(DelRaisesError),
     "10 MB of text": raises(lambda: ValueError("x" * 10_000_000)),
     "NUL, ANSI, newlines": raises(lambda: ValueError("a\0b\x1b[31mc\r\nd")),
     "surrogates": raises(lambda: ValueError("\ud800 and \udfff")),
@@ -149,7 +149,7 @@ def test_the_same_returned_with_fail_is_a_fail(way, name):
 
 def test_an_exception_that_holds_the_worker_is_let_go_with_its_receipt(way):
     async def handle(ctx):
-        raise HoldsTheWorker(op.worker("w"))
+        raise HoldsTheWorkerError(op.worker("w"))
 
     with way.operator() as op:
         op.add_handler("w", way.handler(handle), Config(message_only=True, panic_backoff=0.001))
@@ -157,7 +157,7 @@ def test_an_exception_that_holds_the_worker_is_let_go_with_its_receipt(way):
         with pytest.raises(HandlerPanickedError):
             op.dispatch("w", 1).result(DEADLINE)
     gc.collect()
-    assert not [o for o in gc.get_objects() if type(o) is HoldsTheWorker]
+    assert not [o for o in gc.get_objects() if type(o) is HoldsTheWorkerError]
 
 
 @pytest.mark.parametrize("where", ["setup", "teardown"])
@@ -180,5 +180,6 @@ def test_nor_does_one_from_setup_or_teardown(way, where, name):
         else:
             op.dispatch("w", 1).result(DEADLINE)
             op.stop("w").result(DEADLINE)
+            assert worker.snapshot().stop_reason == "requested"
         assert op.dispatch("bystander", 1).result(DEADLINE) == "there"
         assert worker.status == "stopped"

@@ -11,6 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from support.sizes import SOAK
 
 SCRIPT = Path(__file__).parent / "rounds_of_stops.py"
 GRACE, TOLERANCE = 0.1, 0.25
@@ -20,8 +21,6 @@ IN_A_ROW = 3
 @pytest.fixture(scope="module")
 def rounds(tmp_path_factory):
     """Run all rounds once, in one process."""
-    from support.sizes import SOAK
-
     number = 5_000 if SOAK else 200
     ended = subprocess.run(
         [

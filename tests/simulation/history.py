@@ -8,22 +8,18 @@ from random import Random
 from threading import get_ident
 from typing import Any
 
-from simulation.actors import (
-    NAMES,
-    Actor,
-    AsyncActor,
-    Caller,
-    LoopWays,
-    SyncActor,
-    Ways,
-    drawn_config,
-)
+from simulation.actors import Actor, AsyncActor, SyncActor, drawn_config
+from simulation.callers import Caller
 from simulation.ledger import Ledger, lifecycle_faults
+from simulation.ways import LoopWays, Ways
 from smoothop import Cancellation, Completion, Operator, SmoothopError, StopTimeoutError
+from smoothop.engine.mailbox import Mailbox
 from smoothop.engine.run import Run
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
+
+NAMES = ("a", "b", "c", "d")
 
 
 class History:
@@ -79,6 +75,7 @@ class History:
         callers = [Caller(self, number) for number in range(draw.randrange(1, 4))]
         threads = [machine.start(caller.run, caller.label) for caller in callers]
         machine.sleep(draw.choice((0.2, 2, 8)))
+        self._check_room()
         self.close(draw.choice((None, None, None, 0, 0.01)))
         self.released.set()
         for thread in threads:
@@ -93,6 +90,15 @@ class History:
             if actor.inside or view.status.value != "stopped":
                 self.ledger.fail(f"{view} is left running")
 
+    def _check_room(self) -> None:
+        """Hold that nobody goes on waiting for room where there is some."""
+        boxes = [core.mailbox for core in self.operator._cores.values()]
+        waiting = [(box, box.senders[0]) for box in boxes if _has_room(box)]
+        self.machine.sleep(0.001)
+        for box, sender in waiting:
+            if self.exact and _has_room(box) and box.senders[0] is sender:
+                self.ledger.fail("a sender waits for room where there is some")
+
     def _try_start(self, name: str) -> None:
         try:
             self.operator.start(name)
@@ -101,6 +107,7 @@ class History:
 
     def close(self, timeout: float | None) -> None:
         """Close the operator; when that returns, however it does, every receipt is settled."""
+        self.ledger.closing = True
         try:
             self.operator.close(timeout=timeout)
             self.machine.note("closed")
@@ -194,6 +201,10 @@ class History:
             self.ledger.fail(f"{extra['worker']}: {wrong}")
 
 
+def _has_room(box: Mailbox) -> bool:
+    return len(box.senders) > 0 and len(box.queue) < box.size
+
+
 _PHASES = ("stopped", "starting", "handling", "idle", "backoff", "stopping", "failed")
 
 
@@ -206,6 +217,10 @@ class _Log(logging.Logger):
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
         return level >= logging.INFO
+
+    def error(self, msg: object, *_: object, **__: object) -> None:
+        """The loop's own trouble: a fence did not hold."""
+        self._history.ledger.fail(str(msg))
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         history, machine = self._history, self._history.machine

@@ -33,13 +33,12 @@ class Ledger:
         self._machine = machine
         self._entries: list[Entry] = []
         self._latest: dict[tuple[str, object], int] = {}
-        self.closed = False
+        self.closing = False
 
     def fail(self, why: str) -> NoReturn:
         """Let the whole simulation fail; from inside a handler, too."""
         self._machine.note(f"FAILS {why}")
         self._machine.fail(AssertionError(why))
-        raise AssertionError(why)
 
     def trying(self, sender: str, target: str) -> Entry:
         """Note that `sender` is about to send a message, which the entry itself is."""

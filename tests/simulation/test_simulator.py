@@ -42,8 +42,8 @@ def test_a_deadlock_is_reported_with_the_stack_of_every_thread() -> None:
 
     with pytest.raises(Stalled, match="take_them_the_other_way_round") as stalled:
         machine.run(main)
-    assert "--- main (waits)" in str(stalled.value)
-    assert "--- other#1 (waits)" in str(stalled.value)
+    assert "--- main (waits, holds 1 locks)" in str(stalled.value)
+    assert "--- other#1 (waits, holds 1 locks)" in str(stalled.value)
 
 
 def test_who_goes_round_for_ever_is_reported() -> None:

@@ -76,3 +76,34 @@ def test_two_handlers_that_wait_for_each_others_stop_are_told(seed: int) -> None
     machine.run(main)
     assert len(refused) <= 2
     assert all("wait for each other" in text for text in refused)
+
+
+@pytest.mark.parametrize("seed", SCHEDULES)
+def test_who_waits_for_room_is_not_overtaken(seed: int) -> None:
+    machine, handled = simulated(seed), []
+
+    def main() -> None:
+        operator = Operator(_machine=machine)
+
+        def handle(ctx: Context) -> HandleResult:
+            machine.sleep(0.01)
+            handled.append(ctx.message)
+            return done()
+
+        def send_later(message: str, seconds: float) -> None:
+            machine.sleep(seconds)
+            operator.dispatch("slow", message)
+
+        operator.add_handler("slow", handle, ONE_MESSAGE)
+        operator.start("slow")
+        operator.dispatch("slow", "in hand").wait_delivered()
+        begun = machine.now()
+        operator.dispatch("slow", "in the mailbox")
+        machine.start(lambda: send_later("first", 0.001), "first")
+        # The second comes at the very moment at which a message is taken.
+        machine.start(lambda: send_later("second", begun + 0.01 - machine.now()), "second")
+        machine.sleep(1)
+        operator.close()
+
+    machine.run(main)
+    assert handled == ["in hand", "in the mailbox", "first", "second"]

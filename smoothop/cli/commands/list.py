@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from smoothop.assembly.problems import ProblemsError
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.options import AsJson, ConfigOption
+from smoothop.cli.problems import remark_slow_import
 from smoothop.cli.terminal import plugins_print_to_stderr, say, show, show_json, table
 from smoothop.errors import PluginLoadError
 
@@ -49,7 +51,11 @@ def _load_all(registry: Registry) -> None:
     for info in registry.handlers:
         if info.state != "disabled":
             with suppress(PluginLoadError), plugins_print_to_stderr():  # kept in `handlers`
-                registry.load(info.reference)
+                began = perf_counter()
+                try:
+                    registry.load(info.reference)
+                finally:
+                    remark_slow_import(info.label, perf_counter() - began)
 
 
 def _record(info: HandlerInfo) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smoothop.assembly.assemble import Assembly, assemble
-from smoothop.assembly.plan import Plan, plan_all, plan_named, runnable_names
+from smoothop.assembly.plan import Plan, plan_all, plan_hook_plugins, plan_named, runnable_names
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.logs import Lines
@@ -88,16 +88,19 @@ def _assembled(
 ) -> Assembly:
     if bool(names) is run_all:
         raise ProblemsError([Problem("run", _what_to_run(names, resolved, registry))])
-    registry.load_plugins()
+    registry.load_plugins()  # they may add handlers
     plan = plan_all(resolved, registry) if run_all else plan_named(names, resolved, registry)
     plan.problems[:0] = resolved.problems
+    plan_hook_plugins(plan, resolved, registry)
+    operator = Operator()
+    registry.observe(operator)
 
     def leave_if_asked() -> None:
         if ladder.stop_requested.is_set():
             raise typer.Exit(ExitCode.OK)
 
     try:
-        assembly = assemble(plan, registry, Operator(), before_each=leave_if_asked)
+        assembly = assemble(plan, registry, operator, before_each=leave_if_asked)
         _refuse_nothing(assembly, plan)
     except ProblemsError as error:
         tell_warnings(plan.left_out)
