@@ -26,24 +26,27 @@ class Scale:
         calls: operations timed where one takes less than a microsecond.
         messages: messages sent one way.
         trips: round trips, and wakes of an idle worker.
+        clock: wall clock, or the processor's time that this process has used.
     """
 
     rounds: int
     calls: int
     messages: int
     trips: int
+    clock: Callable[[], float] = time.perf_counter
 
 
 FULL: Final = Scale(rounds=9, calls=300_000, messages=40_000, trips=400)
 QUICK: Final = Scale(rounds=3, calls=50_000, messages=10_000, trips=100)
 
 
-def timed(operation: Callable[[], object], times: int) -> float:
-    """Call `operation` so many times; return the seconds that one call took."""
-    began = time.perf_counter()
-    for _ in range(times):
-        operation()
-    return (time.perf_counter() - began) / times
+def timed_trips(trip: Callable[[], object], scale: Scale) -> float:
+    """Make all the trips of `scale`, after one to warm up; return the seconds that one took."""
+    trip()
+    began = scale.clock()
+    for _ in range(scale.trips):
+        trip()
+    return (scale.clock() - began) / scale.trips
 
 
 def wake_latency(send: Callable[[], float], times: int) -> float:

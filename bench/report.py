@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from measuring import Scale
+
 SUBJECTS: Final = ("bare", "smoothop", "pykka")
 UNITS: Final = {"ns": 1e9, "us": 1e6}
 
@@ -81,11 +83,12 @@ def version_of(distribution: str) -> str:
         return "not installed"
 
 
-def as_dict(rows: list[Row], results: Results, rounds: int) -> dict[str, Any]:
+def as_dict(rows: list[Row], results: Results, scale: Scale) -> dict[str, Any]:
     """Return everything as plain data; times in each row's unit."""
     return {
         "machine": machine(),
-        "rounds": rounds,
+        "rounds": scale.rounds,
+        "clock": scale.clock.__name__,
         "rows": [_row_dict(row, results) for row in rows],
     }
 
@@ -104,10 +107,11 @@ def _row_dict(row: Row, results: Results) -> dict[str, Any]:
     }
 
 
-def as_table(rows: list[Row], results: Results, rounds: int) -> str:
+def as_table(rows: list[Row], results: Results, scale: Scale) -> str:
     """Return the table, with the machine above it."""
     lines = [f"{key:16}{value}" for key, value in machine().items()]
-    lines += ["", f"medians of {rounds} interleaved rounds; best of them in brackets", ""]
+    lines.append(f"{'clock':16}{scale.clock.__name__}")
+    lines += ["", f"medians of {scale.rounds} interleaved rounds; best of them in brackets", ""]
     lines.append(
         f"{'':44}{'unit':>5}{'bare':>17}{'smoothop':>17}{'pykka':>17}"
         f"{'/ bare':>8}{'/ pykka':>9}{'goal':>7}"

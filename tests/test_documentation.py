@@ -106,5 +106,13 @@ def test_each_word_of_the_glossary_is_explained_once_and_in_order():
     assert words == sorted(set(words))
 
 
+def test_each_proof_of_a_promise_is_a_test_that_exists():
+    proofs = re.findall(r"`([\w/.-]+\.py)::(\w+)`", (DOCS / "promises.md").read_text())
+
+    assert proofs
+    for path, name in proofs:
+        assert f"def {name}(" in (ROOT / path).read_text()
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) < 120

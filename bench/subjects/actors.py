@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any, Final
 
-from measuring import Measure, Scale, pinned, timed, wake_latency
 from pykka import ActorRef, ThreadingActor
+
+from measuring import Measure, Scale, pinned, timed_trips, wake_latency
 
 
 class Busy(ThreadingActor):
@@ -56,19 +57,19 @@ def _running(ref: ActorRef[Any]) -> Iterator[ActorRef[Any]]:
 def handle(scale: Scale) -> float:
     calls, finished = scale.calls // 10, Event()
     with _running(Busy.start(calls, finished)) as ref:
-        began = time.perf_counter()
+        began = scale.clock()
         ref.tell("go on")
         finished.wait()
-        return (time.perf_counter() - began) / calls
+        return (scale.clock() - began) / calls
 
 
 def message(scale: Scale) -> float:
     with _running(Sink.start()) as ref:
-        began = time.perf_counter()
+        began = scale.clock()
         for _ in range(scale.messages - 1):
             ref.tell("one")
         ref.ask("last")
-        return (time.perf_counter() - began) / scale.messages
+        return (scale.clock() - began) / scale.messages
 
 
 def round_trip(scale: Scale) -> float:
@@ -77,15 +78,15 @@ def round_trip(scale: Scale) -> float:
         def trip() -> None:
             ref.ask("ping")
 
-        trip()
-        return timed(trip, scale.trips)
+        return timed_trips(trip, scale)
 
 
 def wake(scale: Scale) -> float:
     with _running(Timekeeper.start()) as ref:
 
         def send() -> float:
-            return ref.ask("ping")  # type: ignore[no-any-return]
+            began: float = ref.ask("ping")
+            return began
 
         return wake_latency(send, scale.trips)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Final
 
 from measuring import Measure, Scale
-from subjects.workers import MAILBOX, per_handle, running
-
 from smoothop import AsyncContext, Config, HandleResult, Operator, done
+from subjects.workers import MAILBOX, per_handle, running
 
 
 class Busy:
@@ -32,28 +30,28 @@ class Echo:
 
 def handle(scale: Scale) -> float:
     with running(Busy(), Config()) as operator:
-        return per_handle(operator.worker("worker"), scale.calls)
+        return per_handle(operator.worker("worker"), scale)
 
 
 async def _message(scale: Scale) -> float:
     async with Operator() as operator:
         operator.add_handler("worker", Sink(), MAILBOX)
         operator.start_all()
-        began = time.perf_counter()
+        began = scale.clock()
         for _ in range(scale.messages - 1):
             await operator.dispatch_async("worker", "one")
         await (await operator.dispatch_async("worker", "last"))
-        return (time.perf_counter() - began) / scale.messages
+        return (scale.clock() - began) / scale.messages
 
 
 async def _round_trip(scale: Scale) -> float:
     async with Operator() as operator:
         operator.add_handler("worker", Echo(), MAILBOX)
         operator.start_all()
-        began = time.perf_counter()
+        began = scale.clock()
         for _ in range(scale.trips):
             await (await operator.dispatch_async("worker", "ping"))
-        return (time.perf_counter() - began) / scale.trips
+        return (scale.clock() - began) / scale.trips
 
 
 ROWS: Final[dict[str, Measure]] = {

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any, Final
 
-from measuring import Measure, Scale, pinned, timed, wake_latency
-
+from measuring import Measure, Scale, pinned, timed_trips, wake_latency
 from smoothop import HandleResult, done
 
 
@@ -27,11 +26,11 @@ class Busy:
 def handle(scale: Scale) -> float:
     busy = Busy()
     call, left = busy.handle, scale.calls
-    began = time.perf_counter()
+    began = scale.clock()
     while left:
         call(None)
         left -= 1
-    return (time.perf_counter() - began) / scale.calls
+    return (scale.clock() - began) / scale.calls
 
 
 @contextmanager
@@ -55,12 +54,12 @@ def _thread(handle: Callable[[Any], object]) -> Iterator[tuple[SimpleQueue[Any],
 
 def message(scale: Scale) -> float:
     with _thread(lambda message: message if message == "last" else None) as (inbox, outcomes):
-        began = time.perf_counter()
+        began = scale.clock()
         for _ in range(scale.messages - 1):
             inbox.put("one")
         inbox.put("last")
         outcomes.get()
-        return (time.perf_counter() - began) / scale.messages
+        return (scale.clock() - began) / scale.messages
 
 
 def round_trip(scale: Scale) -> float:
@@ -70,8 +69,7 @@ def round_trip(scale: Scale) -> float:
             inbox.put("ping")
             outcomes.get()
 
-        trip()
-        return timed(trip, scale.trips)
+        return timed_trips(trip, scale)
 
 
 def wake(scale: Scale) -> float:

@@ -6,12 +6,10 @@ The floor for async workers: no supervision, no metrics, no turn for others.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from measuring import Measure, Scale
-
 from smoothop import HandleResult, done
 
 Queue = asyncio.Queue[tuple[Any, asyncio.Future[Any] | None]]
@@ -26,11 +24,11 @@ class Busy:
 
 async def _handle(scale: Scale) -> float:
     call, left = Busy().handle, scale.calls
-    began = time.perf_counter()
+    began = scale.clock()
     while left:
         await call(None)
         left -= 1
-    return (time.perf_counter() - began) / scale.calls
+    return (scale.clock() - began) / scale.calls
 
 
 async def _reader(inbox: Queue) -> None:
@@ -56,21 +54,21 @@ async def _trip(inbox: Queue) -> None:
 
 async def _message(scale: Scale) -> float:
     async def body(inbox: Queue) -> float:
-        began = time.perf_counter()
+        began = scale.clock()
         for _ in range(scale.messages - 1):
             await inbox.put(("one", None))
         await _trip(inbox)
-        return (time.perf_counter() - began) / scale.messages
+        return (scale.clock() - began) / scale.messages
 
     return await _with_reader(body)
 
 
 async def _round_trip(scale: Scale) -> float:
     async def body(inbox: Queue) -> float:
-        began = time.perf_counter()
+        began = scale.clock()
         for _ in range(scale.trips):
             await _trip(inbox)
-        return (time.perf_counter() - began) / scale.trips
+        return (scale.clock() - began) / scale.trips
 
     return await _with_reader(body)
 

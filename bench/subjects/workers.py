@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from measuring import Measure, Scale, pinned, timed, wake_latency
-
+from measuring import Measure, Scale, pinned, timed_trips, wake_latency
 from smoothop import Config, Context, HandleResult, MetricStream, Operator, Worker, done
 
 MAILBOX: Final = Config(message_only=True, mailbox_size=1024)
@@ -51,25 +50,25 @@ def running(handler: object, config: Config) -> Iterator[Operator]:
         yield operator
 
 
-def per_handle(worker: Worker, calls: int) -> float:
+def per_handle(worker: Worker, scale: Scale) -> float:
     """Return the seconds that one call takes a worker that is busy, seen from outside."""
     pause = threading.Event()
-    before, began = worker.snapshot().handled, time.perf_counter()
+    before, began = worker.snapshot().handled, scale.clock()
     while True:
         pause.wait(0.02)
-        handled, now = worker.snapshot().handled - before, time.perf_counter()
-        if handled >= calls:
+        handled, now = worker.snapshot().handled - before, scale.clock()
+        if handled >= scale.calls:
             return (now - began) / handled
 
 
 def handle(scale: Scale) -> float:
     with running(Busy(), Config()) as operator:
-        return per_handle(operator.worker("worker"), scale.calls)
+        return per_handle(operator.worker("worker"), scale)
 
 
 def handle_unread(scale: Scale) -> float:
     with running(Busy(), Config()) as operator, operator.worker("worker").metrics():
-        return per_handle(operator.worker("worker"), scale.calls)
+        return per_handle(operator.worker("worker"), scale)
 
 
 def handle_read(scale: Scale) -> float:
@@ -77,7 +76,7 @@ def handle_read(scale: Scale) -> float:
         stream = operator.worker("worker").metrics()
         reader = threading.Thread(target=_read_all, args=(stream,))
         reader.start()
-        taken = per_handle(operator.worker("worker"), scale.calls)
+        taken = per_handle(operator.worker("worker"), scale)
         operator.stop_all().wait()  # which ends the stream, and so the reader
         reader.join()
         return taken
@@ -90,11 +89,11 @@ def _read_all(stream: MetricStream) -> None:
 
 def message(scale: Scale) -> float:
     with running(Sink(), MAILBOX) as operator:
-        began = time.perf_counter()
+        began = scale.clock()
         for _ in range(scale.messages - 1):
             operator.dispatch("worker", "one")
         operator.dispatch("worker", "last").result()
-        return (time.perf_counter() - began) / scale.messages
+        return (scale.clock() - began) / scale.messages
 
 
 def round_trip(scale: Scale) -> float:
@@ -103,8 +102,7 @@ def round_trip(scale: Scale) -> float:
         def trip() -> None:
             operator.dispatch("worker", "ping").result()
 
-        trip()
-        return timed(trip, scale.trips)
+        return timed_trips(trip, scale)
 
 
 def wake(scale: Scale) -> float:

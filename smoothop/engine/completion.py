@@ -56,7 +56,7 @@ class Completion(Future[None]):
             waiter = Waiter(self._machine)
             self.add_done_callback(lambda _: waiter.wake())
             if limit is None:
-                with waits_without_limit(current_slot(), self._cores, self._what):
+                with waits_without_limit(current_slot(), self._cores, self._what, self.done):
                     waiter.wait(None)
             else:
                 waiter.wait(limit)
@@ -88,7 +88,7 @@ class Completion(Future[None]):
 
         if not self.done():
             refuse_own_wait(self._cores, self._what)
-            with waits_without_limit(current_slot(), self._cores, self._what):
+            with waits_without_limit(current_slot(), self._cores, self._what, self.done):
                 yield from wrap_future(self).__await__()
         super().result(0)
 

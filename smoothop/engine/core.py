@@ -26,6 +26,8 @@ from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
+    from smoothop.engine.current import UnlimitedWait
+    from smoothop.engine.machine import Thread
     from smoothop.engine.observing import Watch
     from smoothop.engine.operator import Operator
     from smoothop.handlers import HandlerCalls
@@ -35,10 +37,11 @@ class WorkerCore:
     """One worker, whether it runs or not.
 
     Attributes:
+        thread: that of the latest run, if it had one of its own.
         run: the present run, from the start until everything about its end is told.
+        abandoned: why, since close has settled all its receipts: it takes no further message.
         last: the most recent event, raw; see `snapshots.last_event`.
-        waits_for: the worker whose progress this one's handler waits for without limit.
-        waits_for_room: whether it is room in that worker's mailbox that it waits for.
+        waits_for: what this one's handler waits for without limit.
     """
 
     def __init__(
@@ -63,9 +66,10 @@ class WorkerCore:
         self.own_rings: list[Ring] = []
         self.watches: list[Watch] = []
         self.run: Run | None = None
+        self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
-        self.waits_for: WorkerCore | None = None
-        self.waits_for_room = False
+        self.waits_for: UnlimitedWait | None = None
+        self.abandoned: str | None = None
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -117,26 +121,25 @@ class WorkerCore:
         stopped = Completion(self.machine, (self,))
         with self.lock:
             run = self.run
-            self._start_again = False
+            announce = self._want_stop(run)
             if run is not None:
-                run.leaving = True
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
+            if self.thread is not None:  # it said that it has stopped, and may be on its way out
+                stopped.threads.append(self.thread)
             stopped.succeed()
         else:
-            self._ask(run, reason)
+            self._ask(run, reason, announce=announce)
         return stopped
 
     def ask_stop(self, reason: StopReason) -> None:
         """Ask it to stop, without a completion."""
         with self.lock:
             run = self.run
-            self._start_again = False
-            if run is not None:
-                run.leaving = True
+            announce = self._want_stop(run)
         if run is not None:
-            self._ask(run, reason)
+            self._ask(run, reason, announce=announce)
 
     def update(self, changes: dict[str, Any]) -> Completion:
         """Give it a new config; a running one is restarted. Done when the config is in force.
@@ -154,7 +157,8 @@ class WorkerCore:
             run = self.run
             again = run is not None and (self._start_again or not run.leaving)
             if run is not None and again:
-                run.leaving = self._start_again = True
+                announce = self._want_stop(run)
+                self._start_again = True
                 self._restarts.append(restarted)
             elif run is not None:
                 run.ended.append(restarted)
@@ -162,19 +166,22 @@ class WorkerCore:
         if run is None:
             restarted.succeed()
         elif again:
-            self._ask(run, "requested")
+            self._ask(run, "requested", announce=announce)
         return restarted
 
-    def retire(self, refusal: Refusal, dropped: str) -> Completion:
+    def retire(
+        self, refusal: Refusal, dropped: str, reason: StopReason = "requested"
+    ) -> Completion:
         """Stop it for good: it takes no message and no start any more, and what waits is dropped.
 
         Args:
             refusal: makes the error that refuses a start or a message from now on.
             dropped: what the receipts of the messages that wait are told.
+            reason: why it stops.
         """
         retired = Completion(self.machine, (self,))
         self.mailbox.refuse(refusal)
-        stopped = self.stop()
+        stopped = self.stop(reason)
         retired.threads = stopped.threads
 
         def settle(_: object) -> None:
@@ -192,15 +199,17 @@ class WorkerCore:
 
     def abandon(self, why: str) -> None:
         """Settle every receipt, that of the message being handled too: nobody waits any longer."""
+        self.abandoned = why
         self.drop_waiting(why)
-        if self.run is not None:
-            self._drop_current(self.run, why)
+        run = self.run
+        if run is not None:
+            self._drop_current(run, why)
 
     # -- what its loop tells
 
     def started(self, run: Run) -> None:
         """The loop of `run` has begun."""
-        del run
+        run.begun = True
         self.publish(
             self.audience.lifecycle,
             (LifecycleEvent, self.name, self.machine.time(), "started", None),
@@ -241,8 +250,9 @@ class WorkerCore:
             self.handled_before += run.handled
         self._drop_current(run, "it ended before it finished the message")
         self.log.info("worker stopped", reason=reason)
-        raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
-        self.publish(self.audience.lifecycle, raw)
+        if run.begun:
+            raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
+            self.publish(self.audience.lifecycle, raw)
         self._end_streams()
         self._conclude(run)
 
@@ -275,10 +285,9 @@ class WorkerCore:
             gone = self.mailbox.refusal is not None
             if not gone:
                 self.own_rings.append(ring)
+                self.audience.attach(ring)
         if gone:
             ring.end()
-        else:
-            self.audience.attach(ring)
 
     def unlisten(self, ring: Ring) -> None:
         """Let `ring` have no further events."""
@@ -329,10 +338,15 @@ class WorkerCore:
             self._start_again = False
         self._conclude(run)
 
-    def _ask(self, run: Run, reason: StopReason) -> None:
-        with self.lock:
-            announce = not (run.stop_announced or run.over)
-            run.stop_announced = True
+    def _want_stop(self, run: Run | None) -> bool:
+        """Note, under the lock, that it is to stop; tell whether that is news."""
+        self._start_again = False
+        if run is None or run.leaving:
+            return False
+        run.leaving = True
+        return True
+
+    def _ask(self, run: Run, reason: StopReason, *, announce: bool) -> None:
         if announce:
             self.log.info("stopping worker")
         with self.lock:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from smoothop.errors import SmoothopError
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.slot import Slot
-
-
-MOST_WAITS: Final = 10_000
-"""A chain that changes while it is followed could be followed for ever."""
 
 
 class _Here(threading.local):
@@ -71,24 +67,29 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
         )
 
 
+class UnlimitedWait(NamedTuple):
+    """A worker's handler waits, without limit, until `cores` have got on."""
+
+    cores: Collection[WorkerCore]
+    is_over: Callable[[], bool]
+    """Whether what it waits for has come: its thread may not have woken up yet."""
+
+
 @contextmanager
 def waits_without_limit(
-    slot: Slot | None, cores: Collection[WorkerCore], what: str
+    slot: Slot | None, cores: Collection[WorkerCore], what: str, is_over: Callable[[], bool]
 ) -> Iterator[None]:
-    """Note that the worker of `slot`, if there is one, waits in this block for another one.
-
-    A wait for several at once is not noted: an operator's workers can only wait for all of
-    another operator's.
+    """Note that the worker of `slot`, if there is one, waits in this block for `cores` to get on.
 
     Raises:
-        SmoothopError: that other worker waits, maybe through others, for the one of `slot`.
+        SmoothopError: one of them waits, maybe through others, for the worker of `slot`.
     """
-    if slot is None or len(cores) != 1:
+    if slot is None:
         yield
         return
-    (slot.core.waits_for,) = cores
+    slot.core.waits_for = UnlimitedWait(cores, is_over)
     try:
-        circle = chain_of_waits(slot.core)
+        circle = circle_of_waits(slot.core)
         if circle:
             raise SmoothopError(
                 f"waiting for {what} would never end, these workers wait for each other: "
@@ -113,23 +114,22 @@ def refuse_blocking_loop(cores: Collection[WorkerCore]) -> None:
             )
 
 
-def chain_of_waits(core: WorkerCore) -> list[str]:
+def circle_of_waits(core: WorkerCore) -> list[str]:
     """Return the names along a circle of workers of which each waits for the next, or nothing.
 
-    A worker's `waits_for` is set before it looks, so of two that close a circle at the same
+    A worker's `waits_for` is set before it looks, so of those that close a circle at the same
     moment at least one sees it.
     """
-    names, at = [core.name], _awaited(core)
-    while at is not None and len(names) <= MOST_WAITS:
-        names.append(at.name)
-        if at is core:
-            return names
-        at = _awaited(at)
+    seen = {core}
+    ways = [(core, [core.name])]
+    while ways:
+        at, names = ways.pop()
+        wait = at.waits_for
+        if wait is None or wait.is_over():
+            continue
+        if core in wait.cores:
+            return [*names, core.name]
+        following = [other for other in wait.cores if other not in seen]
+        seen.update(following)
+        ways += [(other, [*names, other.name]) for other in following]
     return []
-
-
-def _awaited(core: WorkerCore) -> WorkerCore | None:
-    run = core.run
-    if core.waits_for_room and run is not None and run.stopping:
-        return None  # being asked to stop ends a wait for room
-    return core.waits_for

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from smoothop._durations import Duration, seconds
-from smoothop.engine.current import chain_of_waits, current_slot
+from smoothop.engine.current import UnlimitedWait, circle_of_waits, current_slot
 from smoothop.engine.mailbox import Sender
 from smoothop.engine.receipt import Receipt
 from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable, running_loop
@@ -71,8 +71,7 @@ class _RoomWait:
         if self._slot is not None:
             self._slot.run.stop.add(waiter)
             if self._limit is None:
-                self._slot.core.waits_for_room = True
-                self._slot.core.waits_for = core
+                self._slot.core.waits_for = UnlimitedWait((core,), self._is_over)
         core.mailbox.queue_up(self._sender)
 
     def accepted(self) -> bool:
@@ -104,7 +103,11 @@ class _RoomWait:
         if self._slot is not None:
             self._slot.run.stop.discard(self._sender.waiter)
             self._slot.core.waits_for = None
-            self._slot.core.waits_for_room = False
+
+    def _is_over(self) -> bool:
+        sender, slot = self._sender, self._slot
+        stopping = slot is not None and slot.run.stopping
+        return sender.accepted or sender.refusal is not None or stopping
 
     def _why_give_up(self) -> str | None:
         target = f"no room in the mailbox of worker {self._core.name} ({self._core.mailbox.size})"
@@ -126,7 +129,7 @@ class _RoomWait:
     def _refuse_circle(self) -> None:
         if self._slot is None or self._limit is not None:
             return
-        circle = chain_of_waits(self._slot.core)
+        circle = circle_of_waits(self._slot.core)
         if circle and self._core.mailbox.withdraw(self._sender):
             text = f"these workers wait for each other with full mailboxes: {' -> '.join(circle)}"
             raise _refused(self._core, MailboxFullError(text))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.loop_runner import LoopRunner
 
 if TYPE_CHECKING:
+    from smoothop.engine.core import WorkerCore
     from smoothop.engine.machine import Machine, Thread
     from smoothop.engine.run import Run
 
@@ -33,6 +35,7 @@ class LoopHost:
         self._loop = loop
         self._ident: int | None = None if loop is None else threading.get_ident()
         self._thread: Thread | None = None
+        self._left: Collection[WorkerCore] = ()
 
     def launch(self, run: Run) -> None:
         """Drive the slot of `run` on the loop; from any thread.
@@ -46,14 +49,21 @@ class LoopHost:
         run.loop_thread = self._ident
         runner.launch()
 
-    def close(self) -> None:
-        """End the own loop and its thread; the caller's loop is left alone."""
+    def close(self, cores: Collection[WorkerCore], *, stuck: bool) -> None:
+        """End the own loop and its thread; the caller's loop is left alone.
+
+        Args:
+            cores: the workers; those that are still on the loop then end with it.
+            stuck: some worker did not stop. If it is one of the loop's, the loop will not end
+                either, so nobody waits for that.
+        """
         with self._lock:
             loop, thread, self._thread = self._loop, self._thread, None
+            self._left = cores
         if loop is None or thread is None:
             return
         loop.call_soon_threadsafe(loop.stop)
-        if thread.ident != threading.get_ident():
+        if not stuck and thread.ident != threading.get_ident():
             thread.join(2 * LAST_TASKS)
 
     def _ready_loop(self) -> asyncio.AbstractEventLoop:
@@ -78,6 +88,14 @@ class LoopHost:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+            self._finish_left()
+
+    def _finish_left(self) -> None:
+        """Say the last word for workers whose task never began or did not end: it never will."""
+        for core in self._left:
+            run = core.run
+            if run is not None and run.loop_runner is not None:
+                core.finished(run, "cancelled")
 
     def _run_until_stopped(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Run the loop; ``False`` when a task threw it out and it must go on for the others."""

@@ -195,6 +195,8 @@ class Operator:
             self._views[name] = view
             # Last, and by a new dict: the other methods look names up without a lock.
             self._cores = {**self._cores, name: core}
+        if self._cancelled():  # maybe in between: the one who cancelled may have missed it
+            _retire_cancelled(core)
         core.log.info("handler added")
         return view
 
@@ -210,11 +212,12 @@ class Operator:
         Raises:
             WorkerNotFoundError: there is no such worker.
         """
-        core = self._core(name)
         with self._lock:
             removal = self._removals.get(name)
             if removal is not None:
                 return removal
+            # With the lock: by now the name may stand for nobody, or for somebody else.
+            core = self._core(name)
             removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
         retired = core.retire(
             lambda: WorkerNotFoundError(name), "it was removed before it handled the message"
@@ -294,8 +297,6 @@ class Operator:
         self._refuse_cancelled()
         self._observers.started(self)
         core.start()
-        if self._cancelled():  # in between: the one who cancelled may have missed it
-            core.ask_stop("cancelled")
 
     def start_all(self) -> None:
         """Start every worker, in order of registration.
@@ -467,7 +468,8 @@ class Operator:
         from smoothop.engine.loop_host import LoopHost  # noqa: PLC0415 - it imports asyncio
 
         self._refuse_closed()
-        self._host = LoopHost(self._machine, self._logger, get_running_loop())
+        if self._host is None:  # or there are async workers already, on a loop of the operator's
+            self._host = LoopHost(self._machine, self._logger, get_running_loop())
         return self
 
     async def __aexit__(
@@ -512,7 +514,7 @@ class Operator:
 
     def _refuse_cancelled(self) -> None:
         if self._cancelled():
-            raise OperatorClosedError("the operator was cancelled: it starts nothing any more")
+            raise _cancelled_error()
 
     def _loop_host(self) -> LoopHost:
         """Return what has the event loop for async workers; called by `WorkerCore`."""
@@ -556,9 +558,9 @@ class Operator:
             core.abandon("the operator was closed")
         for ring in rings:
             ring.end()
+        stuck = [core for core in cores if core.run is not None]
         if self._host is not None:
-            self._host.close()
-        stuck = [core for core in cores if core.is_running()]
+            self._host.close(cores, stuck=bool(stuck))
         self._cores, self._views = {}, {}
         return stop_timeout(stuck, limit) if stuck else None
 
@@ -572,11 +574,20 @@ def _closed_error() -> OperatorClosedError:
     return OperatorClosedError(_CLOSED)
 
 
+def _cancelled_error() -> OperatorClosedError:
+    return OperatorClosedError("the operator was cancelled: it starts nothing any more")
+
+
 def _cancel(this: weakref.ref[Operator]) -> None:
     operator = this()
     if operator is not None:
         for core in list(operator._cores.values()):  # noqa: SLF001 - its own
-            core.ask_stop("cancelled")
+            _retire_cancelled(core)
+
+
+def _retire_cancelled(core: WorkerCore) -> None:
+    # For good: what cannot be started again will handle no message any more.
+    core.retire(_cancelled_error, "the operator was cancelled", "cancelled")
 
 
 _operators: weakref.WeakSet[Operator] = weakref.WeakSet()

@@ -109,7 +109,7 @@ class Receipt(Latch):
                 yield from self.wait_async(None).__await__()
             else:
                 refuse_own_wait((self._core,), _OWN_OUTCOME)
-                with waits_without_limit(slot, (self._core,), "an outcome"):
+                with waits_without_limit(slot, (self._core,), "an outcome", self.done):
                     yield from self.wait_async(None).__await__()
         return self._outcome()
 
@@ -139,7 +139,9 @@ class Receipt(Latch):
         self._value = value
         self._failure = failure
         self._cause = cause
-        self.set()
+        self.is_set = True  # first the fact, then who waits: see Latch
+        if self._waiters is not None:
+            self.set()
         if self._delivery is not None:
             self._delivery.set()
         return True
@@ -160,7 +162,7 @@ class Receipt(Latch):
         refuse_blocking_loop((core,))
         if limit is not None:
             return self.wait(core.machine, limit)
-        with waits_without_limit(slot, (core,), "an outcome"):
+        with waits_without_limit(slot, (core,), "an outcome", self.done):
             return self.wait(core.machine, None)
 
     def _delivery_latch(self) -> Latch:

@@ -20,6 +20,7 @@ class Run:
     """The state of one life of a worker; its owner is `WorkerCore`.
 
     Attributes:
+        begun: set by its loop's first step; a task that is cancelled before never gets there.
         leaving: set once, with the worker's lock: it was decided that this run ends, because the
             worker was asked to stop or has reached its panic limit. What comes after it is for
             those who come after that moment to decide.
@@ -34,6 +35,7 @@ class Run:
     """
 
     __slots__ = (
+        "begun",
         "budget",
         "config",
         "ended",
@@ -46,7 +48,6 @@ class Run:
         "slot",
         "started_at",
         "stop",
-        "stop_announced",
         "stopping",
         "thread",
     )
@@ -56,8 +57,8 @@ class Run:
     def __init__(self, config: Config, machine: Machine) -> None:
         self.config = config
         self.budget = PanicBudget(Policy.of(config))
+        self.begun = False
         self.started_at = machine.time()
-        self.stop_announced = False
         self.stopping = False
         self.stop = Latch()
         self.leaving = False

@@ -45,6 +45,7 @@ class Slot:
         "_polling",
         "_queue",
         "_supervision",
+        "_take",
         "calls",
         "core",
         "phase",
@@ -71,6 +72,7 @@ class Slot:
         self._message_only = run.config.message_only
         self._monotonic = core.machine.monotonic
         self._queue = core.mailbox.queue
+        self._take = core.mailbox.take
         self._audience = core.audience
 
     @property
@@ -95,9 +97,13 @@ class Slot:
         if self.run.stopping:
             return None
         if self._queue:
-            receipt = self.core.mailbox.take()
+            receipt = self._take()
             if receipt is not None:
                 self.receipt = receipt
+                # Note it, then read the flag; close sets the flag, then looks for what is noted.
+                if self.core.abandoned is not None:
+                    self.core.abandon(self.core.abandoned)
+                    return None
                 return self._make_context(self, receipt.deliver())
         return None if self._message_only else self._polling
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from smoothop.engine.completion import Completion
-from smoothop.errors import StopTimeoutError
+from smoothop.errors import SmoothopError, StopTimeoutError
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -29,7 +29,17 @@ def limited(stopped: Completion, parts: Parts, limit: float, timers: Timers) -> 
     cores = tuple(parts)
     outcome = Completion(cores[0].machine, cores, "its own stop")
     outcome.threads = stopped.threads
-    give_up = timers.call_later(limit, lambda: outcome.fail(stop_timeout(_late(parts), limit)))
+
+    def time_is_up() -> None:
+        late = [core for core, part in parts.items() if not part.done() and core.run is not None]
+        if late:  # otherwise the last of them is just about to say that it has stopped
+            outcome.fail(stop_timeout(late, limit))
+
+    try:
+        give_up = timers.call_later(limit, time_is_up)
+    except RuntimeError as error:
+        outcome.fail(_unwatched(cores, error))
+        return outcome
 
     def pass_on(_: object) -> None:
         give_up()
@@ -39,17 +49,19 @@ def limited(stopped: Completion, parts: Parts, limit: float, timers: Timers) -> 
     return outcome
 
 
+def _unwatched(cores: Collection[WorkerCore], error: RuntimeError) -> SmoothopError:
+    names = ", ".join(core.name for core in cores)
+    failure = SmoothopError(f"{names}: asked to stop, but nobody can watch the timeout: {error}")
+    failure.__cause__ = error
+    return failure
+
+
 def stop_timeout(stuck: Collection[WorkerCore], limit: float) -> StopTimeoutError:
     """Return the error that says which workers still run, and where each stands."""
     stacks = {core.name: core.stack() for core in stuck}
     count = "1 worker" if len(stacks) == 1 else f"{len(stacks)} workers"
     lines = [f"  {name}: {_last_line(stack)}" for name, stack in stacks.items()]
     return StopTimeoutError("\n".join([f"{count} did not stop within {limit:g} s", *lines]), stacks)
-
-
-def _late(parts: Parts) -> list[WorkerCore]:
-    # Not those that run: one that has stopped may have been started again since.
-    return [core for core, part in parts.items() if not part.done()]
 
 
 def _last_line(stack: str) -> str:

@@ -20,8 +20,10 @@ def launch(slot: Slot) -> None:
     Raises:
         RuntimeError: the system gives no further thread.
     """
-    thread = slot.core.machine.spawn(lambda: _run(slot), f"smoothop-{slot.core.name}")
-    slot.run.thread = thread
+    core = slot.core
+    with core.lock:  # the run may be over at once, and who waits for that waits for its thread
+        thread = core.machine.spawn(lambda: _run(slot), f"smoothop-{core.name}")
+        slot.run.thread = core.thread = thread
     slot.stack = lambda: thread_stack(thread.ident)
 
 

@@ -37,23 +37,13 @@ class Timers:
         """
         entry = (self._machine.monotonic() + delay, next(self._numbers), function)
         with self._lock:
+            if not self._runs:
+                # With the lock: who comes meanwhile must not count on a thread that never runs.
+                self._machine.spawn(self._run, "smoothop-timers")
+                self._runs = True
             heapq.heappush(self._heap, entry)
-            start, self._runs = not self._runs, True
-        if start:
-            self._start(entry)
-        else:
-            self._wake()
+        self._wake()
         return lambda: self._forget(entry)
-
-    def _start(self, entry: _Entry) -> None:
-        try:
-            self._machine.spawn(self._run, "smoothop-timers")
-        except RuntimeError:
-            with self._lock:
-                self._heap.remove(entry)
-                heapq.heapify(self._heap)
-                self._runs = False
-            raise
 
     def _run(self) -> None:
         while (due := self._next()) is not None:

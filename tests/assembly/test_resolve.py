@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smoothop.assembly.file import ConfigFile
@@ -33,7 +33,9 @@ def test_flags_come_before_the_environment_before_the_file_before_defaults():
 
 
 def test_an_empty_variable_counts_as_not_set():
-    assert resolved(environ={"SMOOTHOP_NAME": ""}).operator["name"] == Value("default", "default")
+    found = resolved(environ={"SMOOTHOP_NAME": ""})
+    assert found.operator["name"] == Value("default", "default")
+    assert found.problems == ()
 
 
 def test_what_a_flag_overrides_is_checked_all_the_same():
@@ -110,6 +112,8 @@ _anything = st.recursive(
 )
 
 
+# No deadline: how long an example takes is the business of whoever else uses the machine.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_keys, _anything, max_size=5))
 def test_whatever_stands_in_the_file_is_right_or_a_problem_and_never_an_exception(tables):
     found = resolve(ConfigFile(Path("x.toml"), tables), {}, {})

@@ -63,6 +63,14 @@ class Courier:
             logging.getLogger("acme").info("sent three")
         return none(3600)
 
+class Stray:
+    """Leaves a thread behind that keeps the interpreter from ending."""
+    def setup(self, ctx):
+        threading.Thread(target=threading.Event().wait, daemon=False).start()
+        ctx.logger.info("left a thread")
+    def handle(self, ctx):
+        return none(3600)
+
 class Beacon:
     """Says through a FIFO that it was made."""
     def __init__(self):
@@ -143,7 +151,7 @@ def acme(tmp_path_factory):
     """Handlers that work, and one distribution that is broken."""
     root = tmp_path_factory.mktemp("acme")
     environment = Environment.create(root / "env")
-    names = ("Ticker", "Talker", "Stubborn", "Crasher", "Courier", "Beacon", "plain")
+    names = ("Ticker", "Talker", "Stubborn", "Crasher", "Courier", "Beacon", "Stray", "plain")
     handlers = {name.lower(): f"acme_workers:{name}" for name in names}
     good = build_wheel(
         root,

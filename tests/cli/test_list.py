@@ -37,7 +37,7 @@ def test_the_table_shows_every_handler_unchecked(acme, tmp_path):
     lines = ended.stdout.splitlines()
     assert lines[0].split() == ["NAME", "STATE", "DISTRIBUTION", "VERSION", "TARGET"]
     assert lines[2].split() == ["broken", "unchecked", "acme-broken", "0.1", "acme_broken:Broken"]
-    assert len(lines) == 9
+    assert len(lines) == 10
 
 
 def test_json_has_the_keys_of_the_contract(acme, tmp_path):
@@ -59,6 +59,22 @@ def test_check_imports_each_and_ends_with_7_if_one_is_broken(acme, tmp_path):
     states = {one["name"]: one["state"] for one in json.loads(ended.stdout)}
     assert states["broken"] == "broken"
     assert states["ticker"] == "ok"
+
+
+def test_malformed_metadata_is_shown_at_once_but_fails_only_the_check(bare, tmp_path):
+    wheel = build_wheel(
+        tmp_path,
+        "acme-malformed",
+        files={"acme_malformed.py": ""},
+        entry_points={"smoothoperator.handlers": {"bad": "no target at all"}},
+    )
+    environment = type(bare.environment).create(tmp_path / "env")
+    environment.install(wheel)
+    malformed = type(bare)(environment)
+    ended = malformed.smoothop("list", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert "bad: the target is malformed" in ended.stderr
+    assert malformed.smoothop("list", "--check", cwd=tmp_path).returncode == 7
 
 
 def test_what_a_plugin_prints_does_not_mix_with_the_data(odd, tmp_path):

@@ -34,6 +34,27 @@ def test_a_worker_that_does_not_stop_in_the_grace_time_is_named_with_its_line(ac
     assert "all workers have stopped" not in child.text
 
 
+def test_a_thread_that_somebody_left_behind_keeps_the_process_for_the_grace_time_only(
+    acme, tmp_path
+):
+    with acme.on_pipe("run", "stray", "--grace", "200ms", cwd=tmp_path) as child:
+        child.read_until("left a thread")
+        child.send(signal.SIGTERM)
+        assert child.wait() == 6
+    assert "all workers have stopped" in child.text
+    assert "the grace time is over, but the main thread stands at" in child.text
+
+
+def test_with_work_abandoned_the_process_ends_at_once_whatever_threads_there_are(acme, tmp_path):
+    with acme.on_pipe("run", "stray", "stubborn", "--grace", "200ms", cwd=tmp_path) as child:
+        child.read_until("left a thread")
+        child.read_until(STUBBORN)
+        child.send(signal.SIGTERM)
+        assert child.wait() == 6
+    assert "abandoned stubborn" in child.text
+    assert "but the main thread stands at" not in child.text
+
+
 def test_loggers_of_other_packages_are_shown(acme, tmp_path):
     with acme.on_pipe("run", "stubborn", "--grace", "0", cwd=tmp_path) as child:
         assert "acme.library | WARNING taking the lock twice" in child.read_until(STUBBORN)
@@ -116,7 +137,7 @@ def test_all_without_worker_tables_runs_every_handler_that_can_and_leaves_out_th
     assert "left out: handler 'broken' of acme-broken 0.1" in child.text
     assert "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'" in child.text
     assert "left out: handler 'talker' of acme-workers 1.2: text: required" in child.text
-    assert "6 workers" in child.text
+    assert "7 workers" in child.text
 
 
 def test_a_handler_asked_for_by_name_that_cannot_be_loaded_is_fatal(acme, tmp_path):
@@ -205,7 +226,7 @@ def test_a_worker_whose_handler_is_switched_off_is_left_out_of_all_but_not_of_na
     assert "left out: worker 'p': handler 'plain' of acme-workers 1.2 is disabled" in child.text
     ended = acme.smoothop("run", "p", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "is disabled by name" in ended.stderr
+    assert "  smoothop.toml [workers.p]: handler 'plain' of acme-workers 1.2 is dis" in ended.stderr
 
 
 def test_flags_of_later_releases_are_not_there(acme, tmp_path):

@@ -40,8 +40,8 @@ def test_columns_are_aligned_and_cells_cannot_break_lines():
 
 
 def test_every_line_of_a_record_has_the_name_of_its_worker():
-    lines = TextFormatter(6, colour=False).format(record("one\ntwo", worker="w")).splitlines()
-    assert [line[9:] for line in lines] == ["w      | one", "w      | two"]
+    lines = TextFormatter(6, colour=False).format(record("one\ntwo\x07", worker="w")).splitlines()
+    assert [line[9:] for line in lines] == ["w      | one", r"w      | two\x07"]
 
 
 def test_details_of_the_record_are_added_once():

@@ -169,3 +169,65 @@ def test_the_library_installs_no_handler():
     for name in ("smoothop", "smoothop.handler"):
         assert logging.getLogger(name).handlers == []
         assert logging.getLogger(name).propagate
+
+
+class Meddler(logging.Handler):
+    """A log handler that does something at a certain message, once."""
+
+    def __init__(self, message, act):
+        super().__init__()
+        self.message, self.act, self.acted = message, act, False
+
+    def emit(self, record):
+        if record.getMessage() == self.message and not self.acted:
+            self.acted = True
+            self.act()
+
+
+@pytest.fixture
+def at_message(request):
+    """Call something at a certain message of the log: a moment between two steps of the engine."""
+
+    def install(message, act):
+        meddler = Meddler(message, act)
+        logger = logging.getLogger("smoothop")
+        logger.addHandler(meddler)
+        request.addfinalizer(lambda: logger.removeHandler(meddler))
+        return meddler
+
+    return install
+
+
+@pytest.fixture
+def running(op, way):
+    handled = Gate()
+
+    async def handle(ctx):
+        handled.open()
+        return none(3600)
+
+    worker = op.add_handler("w", way.handler(handle))
+    op.start("w")
+    handled.wait()
+    return worker
+
+
+def test_a_change_of_config_that_comes_while_a_stop_is_announced_does_not_undo_it(
+    op, running, at_message
+):
+    meddler = at_message("stopping worker", lambda: op.update_config("w", panic_backoff=5))
+    op.stop("w").result(DEADLINE)
+    assert meddler.acted
+    assert (running.status, running.config.panic_backoff) == ("stopped", 5)
+
+
+def test_a_start_that_comes_while_a_stop_is_announced_is_remembered(op, running, at_message):
+    at_message("stopping worker", lambda: op.start("w"))
+    op.stop("w").result(DEADLINE)
+    assert (running.status, running.snapshot().starts) == ("running", 2)
+
+
+def test_a_start_that_comes_while_the_end_is_told_is_remembered(op, running, at_message):
+    at_message("worker stopped", lambda: op.start("w"))
+    op.stop("w").result(DEADLINE)
+    assert (running.status, running.snapshot().starts) == ("running", 2)

@@ -44,7 +44,7 @@ def test_every_event_of_a_life_is_streamed_in_order(op, worker):
     op.start("w")
     for message in (lambda: done(7), lambda: fail("broken"), panic, lambda: none(0.001)):
         op.dispatch("w", message)
-    op.dispatch("w", lambda: done()).result(DEADLINE)
+    op.dispatch("w", done).result(DEADLINE)
     op.stop("w").result(DEADLINE)
     events = list(stream)
     assert all(event.worker == "w" for event in events)
@@ -99,9 +99,9 @@ def test_a_call_without_a_message_says_so(op, way):
 def test_each_call_gives_a_stream_of_its_own_from_now_on(op, worker):
     early = worker.metrics(kinds=["handle"])
     op.start("w")
-    op.dispatch("w", lambda: done()).result(DEADLINE)
+    op.dispatch("w", done).result(DEADLINE)
     late = worker.metrics(kinds=["handle"])
-    op.dispatch("w", lambda: none()).result(DEADLINE)
+    op.dispatch("w", none).result(DEADLINE)
     op.stop("w").result(DEADLINE)
     assert [event.status for event in early] == ["done", "none"]
     assert [event.status for event in late] == ["none"]
@@ -195,7 +195,7 @@ def test_a_stream_can_be_read_with_async_for(op, worker):
     async def read():
         reading = asyncio.ensure_future(collect())
         op.start("w")
-        await (await op.dispatch_async("w", lambda: done()))
+        await (await op.dispatch_async("w", done))
         await op.stop("w")
         return await asyncio.wait_for(reading, DEADLINE)
 
@@ -217,7 +217,7 @@ def test_a_closed_stream_gives_what_is_left_and_then_ends(op, worker):
 
 def test_the_last_event_is_kept_without_any_stream(op, worker):
     assert worker.last_metric() is None
-    op.dispatch("w", lambda: done())
+    op.dispatch("w", done)
     assert type(worker.last_metric()) is DispatchEvent
     op.start("w")
     op.dispatch("w", lambda: fail("broken")).wait_delivered(DEADLINE)

@@ -245,7 +245,7 @@ def test_a_worker_that_does_not_stop_is_named_by_close_with_the_line_it_stands_a
     op.start_all()
     entered.wait()
     in_hand = op.dispatch("stuck", "queued")
-    with pytest.raises(StopTimeoutError, match="1 worker did not stop within 0.05 s") as caught:
+    with pytest.raises(StopTimeoutError, match=r"1 worker did not stop within 0\.05 s") as caught:
         op.close(timeout=0.05)
     assert list(caught.value.stuck) == ["stuck"]
     assert "leave.wait()  # the line it stands at" in caught.value.stuck["stuck"]

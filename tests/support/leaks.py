@@ -79,6 +79,13 @@ def _new_since(before: Belongings) -> list[str]:
     return sorted(threads + tasks + opened)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _what_is_imported_is_not_searched() -> None:
+    """Keep the collector, and so `open_tasks`, to what the tests make: 5 ms instead of 50."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_left_behind() -> Iterator[None]:
     """Fail the test after which a thread, a task or a descriptor is still there."""

@@ -1,0 +1,209 @@
+"""A history: workers and callers drawn from a seed, on one machine, until the operator closes."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future
+from random import Random
+from threading import get_ident
+from typing import Any
+
+from smoothop import Cancellation, Completion, Operator, StopTimeoutError
+from smoothop.engine.run import Run
+from smoothop.engine.waiting import Latch
+from smoothop.testing import SimMachine, Style
+from smoothop.testing.carriers import Carriers
+from simulation.actors import NAMES, Actor, AsyncActor, Caller, LoopWays, SyncActor, Ways, drawn_config
+from simulation.ledger import Ledger, lifecycle_faults
+
+
+class History:
+    """One history; `run` raises when something in it breaks a promise.
+
+    Attributes:
+        over: the runs whose end has been announced: nothing of them may be called any more.
+        released: what stuck handlers wait for; it happens after the operator has closed.
+    """
+
+    def __init__(self, seed: int, carriers: Carriers, *, wall_jumps: bool = True) -> None:
+        self.seed = seed
+        draw = self._draw = Random(f"history {seed}")
+        style = Style(
+            eager=draw.choice((0.05, 0.3, 0.8)),
+            by_line=draw.choice((0,) * 8 + (0.02, 0.2)),
+            lag=draw.choice((0,) * 5 + (0.02,)),
+            spawn_fails=draw.choice((0,) * 6 + (0.1,)),
+        )
+        self.exact = not style.lag
+        self.wall_jumps = wall_jumps
+        self.stuck = draw.random() < 0.05
+        self.broken_log = draw.choice((0,) * 6 + (0.1,))
+        self.machine = SimMachine(f"machine {seed}", style, carriers)
+        self.abandoned = False
+        self.ledger = Ledger(self.machine)
+        self.names = NAMES[: draw.randrange(2, 5)]
+        self.actors: dict[str, Actor] = {}
+        self.views: list[tuple[Any, Actor]] = []
+        self.over: list[Run] = []
+        self.run_ended: dict[Completion, Run] = {}
+        self.released = Latch()
+        self.cancellation = Cancellation()
+
+    def run(self) -> None:
+        """Let it happen."""
+        self.machine.run(self._main)
+
+    def _main(self) -> None:
+        machine, draw = self.machine, self._draw
+        self.operator = Operator(
+            cancellation=self.cancellation,
+            logger=_Log(self),
+            close_timeout=5,
+            _machine=machine,
+        )
+        lifecycle = self.operator.metrics(maxsize=100_000, kinds=("lifecycle",))
+        for name in self.names:
+            self.add(name, draw)
+            if draw.random() < 0.6:
+                self._try_start(name)
+        callers = [Caller(self, number) for number in range(draw.randrange(1, 4))]
+        threads = [machine.start(caller.run, caller.label) for caller in callers]
+        machine.sleep(draw.choice((0.2, 2, 8)))
+        self.close(draw.choice((None, None, None, 0, 0.01)))
+        self.released.set()
+        for thread in threads:
+            thread.join()
+        # What is stuck has to end: it does now, and only then have all threads ended.
+        machine.sleep(20)
+        self.ledger.check_at_end(abandoned=self.abandoned)
+        faults = lifecycle_faults((e.worker, e.event, e.reason) for e in lifecycle)  # type: ignore[union-attr]
+        if faults:
+            self.ledger.fail(faults)
+        for view, actor in self.views:
+            if actor.inside or view.status.value != "stopped":
+                self.ledger.fail(f"{view} is left running")
+
+    def _try_start(self, name: str) -> None:
+        from smoothop import SmoothopError
+
+        try:
+            self.operator.start(name)
+        except SmoothopError as error:
+            self.machine.note(f"start of {name}: {error}")
+
+    def close(self, timeout: float | None) -> None:
+        """Close the operator; when that returns, however it does, every receipt is settled."""
+        try:
+            self.operator.close(timeout=timeout)
+            self.machine.note("closed")
+        except StopTimeoutError as error:
+            self.abandoned = True
+            self.machine.note("closed, and gave up on some")
+            if not error.stuck:
+                self.ledger.fail(f"close names nobody: {error}")
+            if timeout is None and not self.stuck and self.exact:
+                self.ledger.fail(f"close gave up on a worker that can stop: {error}")
+        # With a timeout of its own it may drop a message whose handler is just about to return.
+        self.abandoned |= timeout is not None
+        # A worker that is just taking a message settles it itself, in the next few steps.
+        self.machine.sleep(0.001)
+        self.ledger.check_settled()
+
+    def add(self, name: str, draw: Random) -> None:
+        """Add a worker."""
+        is_async = draw.random() < 0.35
+        ways = LoopWays(self) if is_async else Ways(self)
+        kind = AsyncActor if is_async else SyncActor
+        actor = kind(self, name, len(self.views), ways)
+        view = self.operator.add_handler(name, actor, drawn_config(draw))
+        self.actors[name] = actor
+        self.views.append((view, actor))
+
+    def look(self) -> None:
+        """Read all there is to read about every worker: it never raises, and is true."""
+        for view, actor in self.views:
+            before = actor.calls, actor.inside
+            status = view.status.value
+            if before == (actor.calls, actor.inside) and actor.inside and status != "running":
+                self.ledger.fail(f"{view} is {status} while its code runs")
+            snapshot = view.snapshot().to_dict()
+            if snapshot["phase"] not in _PHASES or view.phase not in _PHASES:
+                self.ledger.fail(f"{snapshot}")
+            view.last_metric()
+
+    def run_of(self, name: str) -> Run | None:
+        """Return the present run of a worker."""
+        core = self.operator._cores.get(name)
+        return None if core is None else core.run
+
+    def will_end(self, run: Run | None, completion: Completion, *, thread: bool = True) -> None:
+        """Hold that nothing of `run` is called once `completion` is done."""
+
+        def ended(_: object) -> None:
+            if run is None:
+                return
+            error = Future.exception(completion, 0)
+            if isinstance(error, StopTimeoutError) and not error.stuck:
+                self.ledger.fail(f"a stop that failed names nobody: {error}")
+            if error is not None:
+                return
+            if not run.over:
+                self.ledger.fail("a completion is done before the run is over")
+            self.over.append(run)
+            if thread:
+                self.run_ended[completion] = run
+            for _view, actor in self.views:
+                if actor.inside and actor.model is not None and actor.model.run is run:
+                    self.ledger.fail(f"{actor.label} is told to have stopped, and runs")
+
+        completion.add_done_callback(ended)
+
+    def check_threads(self, completion: Completion) -> None:
+        """Hold that the thread of a run is gone for who has waited for the run's end."""
+        run = self.run_ended.get(completion)
+        thread = None if run is None else run.thread
+        if thread is not None and thread.is_alive() and thread.ident != get_ident() and self.exact:
+            self.ledger.fail("who has waited for a stop finds its thread alive")
+
+    def logged(self, message: str, extra: dict[str, Any]) -> None:
+        """Hold what the engine says about panics against the model."""
+        actor = self.actors.get(extra["worker"])
+        model = None if actor is None else actor.model
+        wrong: str | None = None
+        if model is None:
+            return
+        if message == "panic recovered":
+            wrong = model.recovered(extra["attempt"], exact=self.exact)
+        elif message == "backing off after panic":
+            wrong = model.backs_off(extra["attempt"], extra["duration"])
+        elif message == "max panic attempts reached":
+            wrong = model.gives_up(extra["attempts"])
+        elif message == "handler raised while stopping":
+            wrong = model.interrupted()
+        if wrong:
+            self.ledger.fail(f"{extra['worker']}: {wrong}")
+
+
+_PHASES = ("stopped", "starting", "handling", "idle", "backoff", "stopping", "failed")
+
+
+class _Log(logging.Logger):
+    """A log handler as users write them: slow, and sometimes it raises."""
+
+    def __init__(self, history: History) -> None:
+        super().__init__("simulation")
+        self._history = history
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
+        return level >= logging.INFO
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        history, machine = self._history, self._history.machine
+        extra = kwargs["extra"]
+        machine.note(f"log {extra['worker']}: {str(msg) % args if args else msg}")
+        if machine.holds_locks():
+            history.ledger.fail(f"{msg!r} is logged with a lock held")
+        history.logged(str(msg), extra)
+        machine.sleep(0)
+        if history.broken_log and machine.chance() < history.broken_log:
+            raise history._draw.choice((OSError, SystemExit))("the log is broken")
