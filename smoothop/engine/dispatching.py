@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import Context as VariableContext
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from smoothop._durations import Duration, seconds
@@ -16,10 +20,15 @@ if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
 
 
-def dispatch(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
+def dispatch(
+    core: WorkerCore,
+    message: Any,
+    timeout: Duration | None,
+    sender_context: VariableContext | None = None,
+) -> Receipt:
     """Put `message` in the mailbox of `core`; block while that is full. See `Operator.dispatch`."""
     limit = None if timeout is None else seconds(timeout, "timeout")
-    receipt = Receipt(core, message)
+    receipt = Receipt(core, message, sender_context)
     if core.mailbox.offer(receipt):
         return receipt
     if core.loop_thread() == threading.get_ident():
@@ -40,10 +49,15 @@ def dispatch(core: WorkerCore, message: Any, timeout: Duration | None) -> Receip
     return receipt
 
 
-async def dispatch_async(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
+async def dispatch_async(
+    core: WorkerCore,
+    message: Any,
+    timeout: Duration | None,
+    sender_context: VariableContext | None = None,
+) -> Receipt:
     """Do the same without blocking the running event loop."""
     limit = None if timeout is None else seconds(timeout, "timeout")
-    receipt = Receipt(core, message)
+    receipt = Receipt(core, message, sender_context)
     if core.mailbox.offer(receipt):
         return receipt
     waiter = LoopWaiter(running_loop())
@@ -54,6 +68,29 @@ async def dispatch_async(core: WorkerCore, message: Any, timeout: Duration | Non
     finally:
         wait.leave()
     return receipt
+
+
+def dispatch_inside(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
+    """Do what `dispatch` does inside what observers put around it."""
+    with _senders(core) as sender_context:
+        return dispatch(core, message, timeout, sender_context)
+
+
+async def dispatch_async_inside(
+    core: WorkerCore, message: Any, timeout: Duration | None
+) -> Receipt:
+    """Do what `dispatch_async` does inside what observers put around it."""
+    with _senders(core) as sender_context:
+        return await dispatch_async(core, message, timeout, sender_context)
+
+
+@contextmanager
+def _senders(core: WorkerCore) -> Iterator[VariableContext]:
+    """Enter what observers put around; give the sender's context variables as these left them."""
+    with ExitStack() as stack:
+        for enter in core.senders:
+            stack.enter_context(enter())
+        yield copy_context()
 
 
 class _RoomWait:
