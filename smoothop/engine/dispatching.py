@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from contextvars import Context as VariableContext
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from smoothop.errors import DispatchTimeoutError, MailboxFullError, SmoothopErro
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
+    from smoothop.engine.observing import EnterDispatch
 
 
 def dispatch(
@@ -70,27 +69,20 @@ async def dispatch_async(
     return receipt
 
 
-def dispatch_inside(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
-    """Do what `dispatch` does inside what observers put around it."""
-    with _senders(core) as sender_context:
-        return dispatch(core, message, timeout, sender_context)
+def dispatch_inside(
+    enter: EnterDispatch, core: WorkerCore, message: Any, timeout: Duration | None
+) -> Receipt:
+    """Do what `dispatch` does inside what `enter` gives; its context goes with the message."""
+    with enter():
+        return dispatch(core, message, timeout, copy_context())
 
 
 async def dispatch_async_inside(
-    core: WorkerCore, message: Any, timeout: Duration | None
+    enter: EnterDispatch, core: WorkerCore, message: Any, timeout: Duration | None
 ) -> Receipt:
-    """Do what `dispatch_async` does inside what observers put around it."""
-    with _senders(core) as sender_context:
-        return await dispatch_async(core, message, timeout, sender_context)
-
-
-@contextmanager
-def _senders(core: WorkerCore) -> Iterator[VariableContext]:
-    """Enter what observers put around; give the sender's context variables as these left them."""
-    with ExitStack() as stack:
-        for enter in core.senders:
-            stack.enter_context(enter())
-        yield copy_context()
+    """Do what `dispatch_async` does inside what `enter` gives."""
+    with enter():
+        return await dispatch_async(core, message, timeout, copy_context())
 
 
 class _RoomWait:

@@ -7,8 +7,8 @@ notes what it is told and passes it on elsewhere; it never blocks and never rais
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -43,9 +43,6 @@ Enter = Callable[["Context | AsyncContext"], AbstractContextManager[Returned]]
 
 EnterDispatch = Callable[[], AbstractContextManager[object]]
 """Makes what is entered around one dispatch; neither it nor what it makes ever raises."""
-
-Senders = tuple[EnterDispatch, ...]
-"""What all observers of a worker put around each dispatch to it, the outermost first."""
 
 
 class ObserverInfo(Protocol):
@@ -223,7 +220,7 @@ def begin_watch(core: WorkerCore, watch: Watch) -> None:
     if watch.enter is not None:
         core.calls = inside(core.calls, watch.enter)
     if watch.enter_dispatch is not None:
-        core.senders = (*core.senders, watch.enter_dispatch)
+        core.enter_dispatch = both(core.enter_dispatch, watch.enter_dispatch)
 
 
 def end_watches(core: WorkerCore) -> None:
@@ -233,6 +230,19 @@ def end_watches(core: WorkerCore) -> None:
             core.audience.detach(listener)
         watch.removed()
     core.watches.clear()
+
+
+def both(outer: EnterDispatch | None, inner: EnterDispatch) -> EnterDispatch:
+    """Return what enters one inside the other."""
+    if outer is None:
+        return inner
+
+    @contextmanager
+    def enter() -> Iterator[None]:
+        with outer(), inner():
+            yield
+
+    return enter
 
 
 def inside(calls: HandlerCalls, enter: Enter) -> HandlerCalls:

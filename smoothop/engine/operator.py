@@ -395,9 +395,10 @@ class Operator:
         core = self._cores.get(name)
         if core is None:
             raise self._missing(name)
-        # A truth test is all that dispatching costs more when no plugin puts something around it.
-        send = dispatching.dispatch_inside if core.senders else dispatching.dispatch
-        return send(core, message, timeout)
+        # This test is all that observers cost a dispatch around which none puts anything.
+        if core.enter_dispatch is not None:
+            return dispatching.dispatch_inside(core.enter_dispatch, core, message, timeout)
+        return dispatching.dispatch(core, message, timeout)
 
     async def dispatch_async(
         self, name: str, message: Any, *, timeout: Duration | None = None
@@ -406,9 +407,10 @@ class Operator:
         core = self._cores.get(name)
         if core is None:
             raise self._missing(name)
-        inside = dispatching.dispatch_async_inside
-        send = inside if core.senders else dispatching.dispatch_async
-        return await send(core, message, timeout)
+        enter = core.enter_dispatch
+        if enter is not None:
+            return await dispatching.dispatch_async_inside(enter, core, message, timeout)
+        return await dispatching.dispatch_async(core, message, timeout)
 
     def metrics(self, *, maxsize: int = 1024, kinds: Iterable[str] | None = None) -> MetricStream:
         """Return a new stream of the events of all workers, from now until the operator closes.

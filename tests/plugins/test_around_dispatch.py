@@ -12,6 +12,8 @@ from smoothop import (
     Config,
     DispatchTimeoutError,
     HandlerPanickedError,
+    Operator,
+    Registry,
     WorkerNotFoundError,
     done,
     fail,
@@ -226,6 +228,28 @@ def test_several_are_nested_as_those_around_a_call_are():
 
     with followed(b=named("b"), a=named("a")) as operator:
         operator.add_handler("worker", sender)
+        operator.dispatch("worker", "hello")
+    assert order == ["a in", "b in", "b out", "a out"]
+
+
+def test_the_plugins_of_two_registries_may_follow_one_operator():
+    order = []
+
+    def named(name):
+        @contextmanager
+        def around(worker):
+            order.append(f"{name} in")
+            yield
+            order.append(f"{name} out")
+
+        registry = Registry()
+        registry.hooks.register(AroundDispatch(around), name)
+        return registry
+
+    with Operator() as operator:
+        operator.add_handler("worker", sender)
+        named("a").observe(operator)
+        named("b").observe(operator)
         operator.dispatch("worker", "hello")
     assert order == ["a in", "b in", "b out", "a out"]
 

@@ -55,7 +55,7 @@ def metric_attributes(operation: str, worker: str) -> dict[str, str]:
     return {SYSTEM: SMOOTHOP, DESTINATION: worker, OPERATION_NAME: operation}
 
 
-def operation_attributes(operation: Literal["send", "process"], worker: str) -> dict[str, str]:
+def operation_attributes(operation: str, worker: str) -> dict[str, str]:
     """Return what the span of an operation says of it from its start, for samplers to see."""
     # Both operations are called as the type is that the conventions give them.
     return {**metric_attributes(operation, worker), OPERATION_TYPE: operation}
