@@ -58,45 +58,33 @@ def smoothop_lifecycle(worker: Worker, event: LifecycleEvent) -> None:
 def _tests(name: PackageName) -> str:
     return f'''\
 import pytest
-from smoothop import Config, Context, HandleResult, LifecycleEvent, PanicEvent, Registry
-from smoothop.testing import RecordedEvents, VirtualOperator, check_plugin, registry_of
+from smoothop import Config, Context, HandleResult
+from smoothop.testing import VirtualOperator, check_plugin, registry_of
 
 import {name.module}
 
 
-def shaky(ctx: Context) -> HandleResult:
-    raise OSError("the disk is not there")
+class Shaky:
+    """Panics whenever it is called."""
+
+    config = Config(max_panic_attempts=3)
+
+    def handle(self, ctx: Context) -> HandleResult:
+        raise OSError("the disk is not there")
 
 
-@pytest.fixture
-def registry() -> Registry:
-    return registry_of({{}}, plugins=[{name.module}])
-
-
-def test_a_panic_is_logged(
-    registry: Registry,
-    smoothop_operator: VirtualOperator,
-    smoothop_events: RecordedEvents,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    worker = smoothop_operator.add_handler("shaky", shaky)
-    smoothop_operator.start_all()
-    event = smoothop_events.wait(PanicEvent)
-    registry.call_hook("smoothop_panic", worker=worker, event=event, exception=OSError())
-    assert "shaky has panicked, attempt 1: OSError: the disk is not there" in caplog.text
-
-
-def test_a_worker_that_gives_up_is_logged(
-    registry: Registry,
-    smoothop_operator: VirtualOperator,
-    smoothop_events: RecordedEvents,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    worker = smoothop_operator.add_handler("shaky", shaky, Config(max_panic_attempts=3))
-    smoothop_operator.start_all()
-    event = smoothop_events.wait(LifecycleEvent, where=lambda event: event.event == "stopped")
-    registry.call_hook("smoothop_lifecycle", worker=worker, event=event)
-    assert "shaky has given up" in caplog.text
+def test_panics_and_giving_up_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    registry = registry_of({{"shaky": Shaky}}, plugins=[{name.module}])
+    with VirtualOperator.from_registry(registry) as operator:
+        operator.start_all()
+        operator.advance(60)
+    told = [record.getMessage() for record in caplog.records if record.name == "{name.module}"]
+    assert told == [
+        "shaky has panicked, attempt 1: OSError: the disk is not there",
+        "shaky has panicked, attempt 2: OSError: the disk is not there",
+        "shaky has panicked, attempt 3: OSError: the disk is not there",
+        "shaky has given up",
+    ]
 
 
 def test_the_installed_package_keeps_the_contract() -> None:

@@ -5,8 +5,8 @@ For authors of plugins: `handle_once`, `VirtualOperator`, `RecordedEvents`, `reg
 ``smoothop_events`` and ``smoothop_seed``.
 
 Below them is a simulator of threads and time. Read it in this order: `scheduler` (who runs next,
-what time it is), `carriers` (the OS threads below), `locks`, `event_loop`, `by_line`, `simulator`
-(all of it as the engine's `Machine`), `virtual` (an operator on it).
+what time it is), `carriers` (the OS threads below), `locks`, `event_loop`, `by_line`,
+`simulator` (all of it as the engine's `Machine`), `virtual` (an operator on it).
 """
 
 from smoothop.testing.checking import check_plugin

@@ -23,9 +23,9 @@ MOST_IMPORT_TIME: Final = 0.2
 
 _IMPORT_TIME: Final = """
 import sys, time, smoothop
-from smoothop.plugins.loading import import_target
+from importlib import import_module
 begun = time.perf_counter()
-import_target(sys.argv[1])
+import_module(sys.argv[1])
 sys.stderr.write("\\n%f" % (time.perf_counter() - begun))
 """
 
@@ -127,13 +127,12 @@ class _Check:
             yield Finding(**found)
 
     def _slow_import(self, one: Published) -> Iterator[Finding]:
-        times = []
+        times, module = [], one.target.partition(":")[0]
         for _ in range(2):  # the better one: the other may have been disturbed
-            ended = self._python(["-c", _IMPORT_TIME, one.target], self._directory, "")
+            ended = self._python(["-c", _IMPORT_TIME, module], self._directory, "")
             if ended.returncode == 0:
                 times.append(float(ended.stderr.rpartition("\n")[2]))
         if times and min(times) > MOST_IMPORT_TIME:
-            module = one.target.partition(":")[0]
             yield Finding(
                 "remark",
                 _label(one),

@@ -12,8 +12,8 @@ import logging
 import os
 import sys
 from dataclasses import asdict, fields
+from importlib import import_module
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 from smoothop.errors import PluginError
@@ -38,8 +38,7 @@ def findings_of(job: Job) -> list[Finding]:
 
 def _imported(job: Job) -> None:
     try:
-        # Not as the registry imports, which undoes what this look is for.
-        resolve_name(job.target)
+        import_module(job.target.partition(":")[0])
     except BaseException as error:  # noqa: BLE001 - told by the second look, in full
         logging.getLogger(__name__).debug("%s", located(error))
 

@@ -24,10 +24,6 @@ class Stalled(AssertionError):  # noqa: N818 - what happened, as in StopIteratio
     """The simulation cannot end: everybody waits for ever, or somebody goes round for ever."""
 
 
-class Abandoned(BaseException):
-    """What a simulation that is left before its threads have ended has failed with."""
-
-
 class Failed(BaseException):
     """Raised in every thread of a simulation that has failed, where it stands."""
 

@@ -19,7 +19,7 @@ import smoothop.engine.loop_host  # noqa: F401 - or the first simulation to need
 from smoothop.engine import current
 from smoothop.testing.by_line import LineSwitches
 from smoothop.testing.carriers import Carrier, Carriers
-from smoothop.testing.reports import Abandoned, Failed, Stalled, report
+from smoothop.testing.reports import Failed, Stalled, report
 from smoothop.testing.style import Style
 from smoothop.testing.threads import SimThread
 
@@ -48,7 +48,7 @@ class Scheduler:
         self.now = START
         self.trace: list[tuple[int, str, str]] = []
         self.steps = 0
-        self._last_step = style.most_steps
+        self._most_steps = style.most_steps
         self.current: SimThread | None = None
         self._carriers = carriers
         self._main = SimThread(self, "main")
@@ -57,7 +57,7 @@ class Scheduler:
         self._timers: list[tuple[int, int, int, SimThread]] = []
         self._timers_made = 0
         self._spawned = 0
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self._unwound = 0
         self._lines = LineSwitches(self.switch, self.random.random, style.by_line)
 
@@ -70,16 +70,15 @@ class Scheduler:
             Stalled: they cannot all end.
             BaseException: what left `main` or any other thread.
         """
-        self.begin()
         tracer = sys.gettrace()
-        _forget_here()
+        self.begin()
         self._lines.begin()
         try:
             value = main()
             self.finish()
         finally:
             self._lines.end(tracer)
-            if self._failure is not None:
+            if self.failure is not None:
                 self._unwind()
             self.current = None
         return value
@@ -91,6 +90,7 @@ class Scheduler:
         self._threads = [first]
         self._runnable = [first]
         self.current = first
+        _forget_here()
 
     def finish(self) -> None:
         """Wait, on the first thread, until all others have ended; raises as `run` does."""
@@ -98,25 +98,20 @@ class Scheduler:
             self.block(None)
 
     def leave(self) -> None:
-        """End what `begin` began: threads that have not ended leave where they stand."""
-        self._failure = self._failure or Abandoned("the simulation is over")
+        """End what `begin` began: threads that have not ended get `Failed` where they stand."""
+        self.failure = self.failure or Failed()
         self._unwind()
         self.current = None
 
     def renew_steps(self) -> None:
         """Count the steps until the simulation counts as endless from here."""
-        self._last_step = self.steps + self.style.most_steps
-
-    @property
-    def failure(self) -> BaseException | None:
-        """What the simulation has failed with; nothing can run in it any more."""
-        return self._failure
+        self._most_steps = self.steps + self.style.most_steps
 
     def fail(self, error: BaseException) -> NoReturn:
         """Let the simulation fail now: `error` is raised from `run`, all threads leave."""
         me = self.running()
-        if self._failure is None:
-            self._failure = error
+        if self.failure is None:
+            self.failure = error
         if me is not self._main:
             self._hand_over(me, self._main)
         self._leave(me)
@@ -150,14 +145,13 @@ class Scheduler:
         _forget_here()
         self._lines.begin()
         try:
-            if self._failure is None:
-                targets.pop()()
+            targets.pop()()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it fails the simulation
-            self._failure = self._failure or error
+            self.failure = self.failure or error
         finally:
             self._lines.end()
         self._threads.remove(thread)
-        if self._failure is not None:
+        if self.failure is not None:
             thread.joiners, self.current = None, self._main
             return _carrier(self._main)
         self.note("ends")
@@ -178,14 +172,14 @@ class Scheduler:
         me = self.current
         if me is None:
             return
-        if self._failure is not None:
+        if self.failure is not None:
             self._count_unwinding(me)
             return
-        self.steps += 1
-        if get_ident() != _carrier(me).ident:
+        if get_ident() != me.ident:
             raise RuntimeError(_FOREIGN)
-        if self.steps > self._last_step:
-            steps = self.steps - self._last_step + self.style.most_steps
+        self.steps += 1
+        if self.steps > self._most_steps:
+            steps = self.steps - self._most_steps + self.style.most_steps
             self.fail(self._stalled(f"no end after {steps} steps"))
         chance = self.random.random
         if self._timers:
@@ -200,7 +194,7 @@ class Scheduler:
     def block(self, deadline: int | None) -> bool:
         """Let others run until woken, or until the time `deadline`; tell whether woken."""
         me = self.running()
-        if self._failure is not None:
+        if self.failure is not None:
             self._count_unwinding(me)
             self._leave(me)
         me.waits, me.woken = True, False
@@ -212,7 +206,7 @@ class Scheduler:
         following = self._chosen()
         if following is not me:
             self._hand_over(me, following)
-        elif self._failure is not None:
+        elif self.failure is not None:
             self._leave(me)
         return me.woken
 
@@ -252,7 +246,7 @@ class Scheduler:
     def _chosen(self) -> SimThread:
         while not self._runnable:
             if not self._jump():
-                self._failure = self._stalled("everybody waits, and nothing will happen")
+                self.failure = self._stalled("everybody waits, and nothing will happen")
                 return self._main
         runnable = self._runnable
         if len(runnable) == 1:
@@ -282,7 +276,7 @@ class Scheduler:
         self._went_to(following)
         _carrier(following).baton.release()
         _carrier(me).baton.acquire()
-        if self._failure is not None:
+        if self.failure is not None:
             self._leave(me)
 
     def _unwind(self) -> None:
@@ -296,8 +290,8 @@ class Scheduler:
             self.current = main
 
     def _leave(self, me: SimThread) -> NoReturn:
-        if me is self._main and self._failure is not None:
-            raise self._failure
+        if me is self._main and self.failure is not None:
+            raise self.failure
         raise Failed  # not the failure itself: it would collect the calls of every thread
 
     def _count_unwinding(self, me: SimThread) -> None:

@@ -124,7 +124,7 @@ def in_package(installed, name, *command, check=True):
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider")
 
 
-@pytest.mark.parametrize(("name", "passed"), [("acme-watch", 4), ("acme-tell", 3)])
+@pytest.mark.parametrize(("name", "passed"), [("acme-watch", 4), ("acme-tell", 2)])
 def test_its_own_tests_pass(installed, name, passed):
     command = [*PYTEST, *_plugin()]
     assert f"{passed} passed" in in_package(installed, name, *command).stdout
@@ -170,6 +170,13 @@ def test_it_is_listed(installed):
     _, environment = installed
     listed = environment.execute("-m", "smoothop", "list", "--check", "--json").stdout
     assert [(one["name"], one["state"]) for one in json.loads(listed)] == [("acme-watch", "ok")]
+
+
+def test_the_observer_is_shown_with_its_hooks(installed):
+    _, environment = installed
+    (shown,) = json.loads(environment.execute("-m", "smoothop", "plugins", "--json").stdout)
+    assert (shown["name"], shown["state"]) == ("acme-tell", "ok")
+    assert shown["hooks"] == ["smoothop_lifecycle", "smoothop_panic"]
 
 
 def test_it_runs_until_it_is_asked_to_stop(installed):

@@ -153,8 +153,8 @@ def test_asyncio_sleeps_and_threads_are_virtual(operator):
 
 
 def test_a_thread_of_asyncio_may_block_in_virtual_time_while_the_loop_goes_on(operator):
-    def slow(ctx):
-        ctx.wait(HOUR)
+    async def slow(ctx):
+        await ctx.wait(HOUR)
         return done(ctx.message)
 
     async def handle(ctx):
