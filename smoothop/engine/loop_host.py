@@ -110,7 +110,7 @@ class LoopHost:
 async def _clear_up(loop: asyncio.AbstractEventLoop) -> None:
     """Cancel the tasks that handlers left behind and close their async generators."""
     left = asyncio.all_tasks(loop) - {asyncio.current_task()}
-    for task in left:
+    for task in sorted(left, key=asyncio.Task.get_name):  # a set has no order of its own
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=LAST_TASKS)
