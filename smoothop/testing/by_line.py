@@ -11,8 +11,10 @@ from typing import Any, Final
 import smoothop.engine
 
 _ENGINE: Final = str(Path(smoothop.engine.__file__).parent)
-# These use real locks for a few steps: to switch in the middle would block for good.
-_NEVER_SWITCHED: Final = ("MAKING", "SYSTEM")
+# These hold a real lock for a few steps: to switch in the middle would block for good. What they
+# call is left alone as well, as it may be called with the lock held.
+_WITH_REAL_LOCK: Final = "MAKING"
+_OF_REAL_LOCKS: Final = str(Path(_ENGINE) / "cancellation.py")
 
 
 class LineSwitches:
@@ -30,7 +32,7 @@ class LineSwitches:
         self._switch = switch
         self._chance = chance
         self._share = share
-        self._traced: dict[CodeType, bool] = {}
+        self._known: dict[CodeType, bool] = {}
 
     def begin(self) -> None:
         """Watch the lines of the calling thread from now on."""
@@ -43,16 +45,23 @@ class LineSwitches:
             sys.settrace(before)
 
     def _call(self, frame: FrameType, event: str, _argument: Any) -> Any:
-        code = frame.f_code
-        traced = self._traced.get(code)
-        if traced is None:
-            traced = code.co_filename.startswith(_ENGINE) and not any(
-                name in code.co_names for name in _NEVER_SWITCHED
-            )
-            self._traced[code] = traced
-        return self._line if traced and event == "call" else None
+        if event != "call" or not self._may_switch(frame.f_code):
+            return None
+        caller = frame.f_back
+        return None if caller is not None and _locks(caller.f_code) else self._line
+
+    def _may_switch(self, code: CodeType) -> bool:
+        known = self._known.get(code)
+        if known is None:
+            known = code.co_filename.startswith(_ENGINE) and not _locks(code)
+            self._known[code] = known
+        return known
 
     def _line(self, _frame: FrameType, event: str, _argument: Any) -> Any:
         if event == "line" and self._chance() < self._share:
             self._switch()
         return self._line
+
+
+def _locks(code: CodeType) -> bool:
+    return _WITH_REAL_LOCK in code.co_names or code.co_filename == _OF_REAL_LOCKS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import BaseEventLoop, Future
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
@@ -28,9 +29,14 @@ class SimEventLoop(BaseEventLoop):
     ) -> None:
         super().__init__()
         self._clock = clock
+        self._numbers = count(1)
         self._start = start
         self._clock_resolution = 1e-9
         self._selector = _Selector(gate, self.stop)
+
+    def create_task(self, coro: Any, *, name: object = None, **options: Any) -> Any:
+        """Give tasks without a name one by their number on this loop, not in this process."""
+        return super().create_task(coro, name=name or f"task-{next(self._numbers):06}", **options)
 
     def time(self) -> float:
         """Return the virtual time."""
