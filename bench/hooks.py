@@ -27,7 +27,7 @@ from smoothop import Config, Operator, Registry, done, hookimpl
 from smoothop.engine.completion import Completion
 from smoothop.engine.streams import make_event
 
-ROUNDS: Final = 7
+ROUNDS: Final = 5
 BUDGET: Final = 0.001
 Work = Callable[[], None]
 
@@ -195,17 +195,17 @@ def observed(handler: object, way: str, implementations: list[Any]) -> Iterator[
         Hanging.over.clear()
 
 
-def per_handle(way: str, observers: int, calls: int) -> float:
-    """Return the seconds that one call takes a worker that always has work."""
+def per_handle(way: str, observers: int, calls: int) -> tuple[float, float]:
+    """Return what one call takes a worker that always has work: seconds, and of all processors."""
     answer = done()
     with observed(lambda ctx: answer, way, [Quick() for _ in range(observers)]) as operator:
         worker, pause = operator.worker("worker"), threading.Event()
-        before, began = worker.snapshot().handled, time.perf_counter()
+        before, began, used = worker.snapshot().handled, time.perf_counter(), time.process_time()
         while True:
             pause.wait(0.02)
             handled, now = worker.snapshot().handled - before, time.perf_counter()
             if handled >= calls:
-                return (now - began) / handled
+                return (now - began) / handled, (time.process_time() - used) / handled
 
 
 def rhythm(way: str, observer: type[Quick] | None, work: Work, calls: int) -> tuple[float, ...]:
@@ -231,15 +231,20 @@ def main() -> None:
 
 
 def show_costs(rounds: int, calls: int) -> None:
-    cells = {(way, number): [0.0] * 0 for number in (0, 1, 5) for way in WAYS}
+    cells: dict[tuple[str, int], list[tuple[float, float]]]
+    cells = {(way, number): [] for number in (0, 1, 5) for way in WAYS}
     for _ in range(rounds):
         for (way, number), found in cells.items():
             found.append(per_handle(way, number, calls))
-    print(f"ns per call of a busy worker, medians of {rounds} rounds")
-    print(f"{'observers':>10}" + "".join(f"{way:>16}" for way in WAYS))
+    print(f"ns per call of a busy worker (of processors in all), medians of {rounds} rounds")
+    print(f"{'observers':>10}" + "".join(f"{way:>20}" for way in WAYS))
     for number in (0, 1, 5):
-        medians = (statistics.median(cells[way, number]) * 1e9 for way in WAYS)
-        print(f"{number:>10}" + "".join(f"{one:>16,.0f}" for one in medians))
+        print(f"{number:>10}" + "".join(f"{cost_cell(cells[way, number]):>20}" for way in WAYS))
+
+
+def cost_cell(taken: list[tuple[float, float]]) -> str:
+    passed, used = (statistics.median(column) * 1e9 for column in zip(*taken, strict=True))
+    return f"{passed:,.0f} ({used:,.0f})"
 
 
 def show_rhythms(rounds: int, beats: int) -> None:

@@ -206,13 +206,15 @@ class WorkerCore:
         if run is not None:
             self._drop_current(run, why)
 
-    def forked(self) -> None:
+    def forked(self, refusal: Refusal) -> None:
         """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
         self.lock = self.mailbox.lock = self.machine.lock()  # its holder is not in this process
+        self.mailbox.refuse(refusal)
         self.abandon("it belongs to the process this one was forked from")
         run, self.run = self.run, None
         if run is not None:
             run.stopping = True  # in case it was a handler of this worker that forked
+        self._end_streams()
 
     # -- what its loop tells
 

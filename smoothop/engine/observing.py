@@ -174,7 +174,7 @@ class Observers:
     def stopping(self, operator: Operator) -> None:
         """The workers are about to be stopped for good."""
         with self._lock:
-            tell = self._is_started and not self._is_stopping
+            tell = not self._is_stopping
             self._is_stopping = True
         if tell:
             for observer in self._observers:

@@ -570,7 +570,7 @@ class Operator:
         self._closed = f"this operator belongs to the process that made it, not to {os.getpid()}"
         cores, self._cores, self._views = self._cores, {}, {}
         for core in cores.values():
-            core.forked()
+            core.forked(_closed_error)
 
 
 def _closed_error() -> OperatorClosedError:
