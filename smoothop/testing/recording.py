@@ -12,7 +12,7 @@ from smoothop.testing.virtual import NotReachedError
 if TYPE_CHECKING:
     from smoothop.engine.operator import Operator
 
-E = TypeVar("E", bound=MetricEvent)
+_Event = TypeVar("_Event", bound=MetricEvent)
 
 MOST: Final = 100_000
 """Events that are kept unread; a test that makes more must look at them in between."""
@@ -42,7 +42,7 @@ class RecordedEvents:
         return list(self._seen)
 
     @overload
-    def of(self, kind: type[E], worker: str | None = None) -> list[E]: ...
+    def of(self, kind: type[_Event], worker: str | None = None) -> list[_Event]: ...
 
     @overload
     def of(self, kind: None = None, worker: str | None = None) -> list[MetricEvent]: ...
@@ -58,12 +58,12 @@ class RecordedEvents:
 
     def wait(
         self,
-        kind: type[E],
+        kind: type[_Event],
         worker: str | None = None,
         *,
-        where: Callable[[E], object] = lambda _: True,
+        where: Callable[[_Event], object] = lambda _: True,
         timeout: Duration = 60,
-    ) -> E:
+    ) -> _Event:
         """Wait for the next such event and return it; each `wait` begins after the last one's.
 
         Args:

@@ -78,7 +78,7 @@ class SimMachine:
         return self._scheduler.failure
 
     def leave(self) -> None:
-        """End what `begin` began; threads that have not ended get `Abandoned` where they stand."""
+        """End what `begin` began; threads that have not ended leave where they stand."""
         self._scheduler.leave()
         if self._own_carriers is not None:
             self._own_carriers.close()
