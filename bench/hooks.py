@@ -72,7 +72,7 @@ class Hanging(Quick):
 class Direct:
     """An observer of the engine that calls the hooks in the worker's own thread."""
 
-    enter = None
+    enter = enter_dispatch = None
 
     def __init__(self, call: Callable[[Any, Any], None]) -> None:
         self.kinds = frozenset({"handle"})

@@ -34,8 +34,8 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     ("py:.*", r"(?!smoothop\.).*"),
     ("py:.*", r"smoothop\.(.*\.)?_\w+"),
-    ("py:.*", r"smoothop\.(engine\.operator\.HandlerSource|plugins\.switches\.Switches)"),
-    ("py:.*", r"smoothop\.engine\.observing\.Observer"),
+    ("py:.*", r"smoothop\.engine\.(operator\.HandlerSource|observing\.Observer)"),
+    ("py:.*", r"smoothop\.plugins\.switches\.Switches"),
 ]
 
 # Classes that only smoothop itself makes: how is nobody's business.

@@ -257,14 +257,40 @@ def smoothop_around_handle(
     manager serves sync and async handlers alike: for an async one it is left when the coroutine
     has ended. Context variables that it sets are seen by the handler, and should be reset when it
     is left. It sees the exception that leaves `handle`, but changes nothing: what its
-    ``__exit__`` returns is ignored. What any of it raises is logged and counted, and the handler
-    is called as if it were not there.
+    ``__exit__`` returns is ignored. If it has a method ``handle_returned(result)``, that is called
+    before it is left with what `handle` has returned, which is not always a `HandleResult`. What
+    any of it raises is logged and counted, and the handler is called as if it were not there.
 
     Example::
 
         @hookimpl
         def smoothop_around_handle(worker, ctx):
             return tracer.start_as_current_span(f"process {worker.name}")
+    """
+
+
+@hookspec
+def smoothop_around_dispatch(worker: Worker) -> AbstractContextManager[object] | None:
+    """Return a context manager to be entered around one dispatch to `worker`, or ``None``.
+
+    Called by whoever sends the message, on that thread or in that task, before the message is
+    put into the mailbox; be quick and never block. It is left when the message was accepted or
+    refused, in which case it sees the exception but changes nothing. The context variables as they
+    are when all have been entered go with the message: in `smoothop_around_handle` and in the
+    handler they are ``ctx.sender_context``. They are kept for no other reason, so a message holds
+    them only while some plugin has this hook. What any of it raises is logged and counted, and the
+    message is sent as if it were not there.
+
+    Example::
+
+        @hookimpl
+        def smoothop_around_dispatch(worker):
+            return tracer.start_as_current_span(f"send {worker.name}")
+
+        @hookimpl
+        def smoothop_around_handle(worker, ctx):
+            sender = ctx.sender_context          # None: there is no message
+            return None if sender is None else trace(sender.get(current_request))
     """
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import re
+import subprocess
+import sys
 import tomllib
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
 
 import smoothop
-from smoothop import errors, hookspecs
+from smoothop import errors, events, hookspecs
 from smoothop.assembly import schema
 from smoothop.cli.application import COMMANDS
 from smoothop.cli.exit_codes import ExitCode
@@ -19,6 +25,7 @@ from smoothop.config import CONFIG_FIELDS
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 REFERENCE = "\n".join(page.read_text() for page in sorted(DOCS.glob("reference/*.md")))
+HOOKS = [name for name in vars(hookspecs) if name.startswith("smoothop_")]
 
 
 def in_reference():
@@ -35,7 +42,7 @@ def test_each_public_name_is_in_the_reference(name):
 
     assert (
         name in names
-        or f"smoothop.{name}" in modules
+        or f".. automodule:: smoothop.{name}\n" in REFERENCE
         or any(hasattr(import_module(module), name) for module in modules)
     )
 
@@ -58,18 +65,69 @@ def test_each_field_of_config_is_described():
         assert f"        {field}: " in smoothop.Config.__doc__
 
 
-def test_each_hook_is_described():
-    hooks = [name for name in vars(hookspecs) if name.startswith("smoothop_")]
+def test_each_field_of_an_event_is_described():
+    classes = [value for value in vars(events).values() if is_dataclass(value)]
 
-    assert hooks
-    for name in hooks:
-        assert getattr(hookspecs, name).__doc__
+    assert classes
+    for event in classes:
+        for field in fields(event):
+            assert re.search(rf"^        {field.name}: \S", event.__doc__, re.MULTILINE), event
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_each_hook_has_a_section_that_says_when_where_and_what_an_exception_does(hook):
+    page = (DOCS / "reference" / "hooks.md").read_text()
+    heading, directive = f"## {hook}", f".. autofunction:: smoothop.hookspecs.{hook}"
+    text = getattr(hookspecs, hook).__doc__
+
+    assert f"\n{heading}\n\n```{{eval-rst}}\n{directive}\n```\n" in page
+    assert re.search(r"[Cc]alled", text)
+    assert re.search(r"thread|in the worker itself", text)
+    assert re.search(r"[Aa]n? +exception|raises", " ".join(text.split()))
+    assert f"Example::\n\n        @hookimpl\n        def {hook}(" in text
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_each_argument_of_a_hook_is_explained(hook):
+    page = (DOCS / "reference" / "hooks.md").read_text()
+    arguments = inspect.signature(getattr(hookspecs, hook)).parameters
+    shown = ", ".join(f"`{name}`" for name in arguments)
+
+    assert f"| [`{hook}`](#{hook}) | {shown} | " in page
+    for name in arguments:
+        assert re.search(rf"^\| `{name}` \| \S", page, re.MULTILINE)
 
 
 def test_each_command_shows_its_help():
     shown = re.findall(r"^```\{smoothop-help\}(?: (\w+))?$", REFERENCE, re.MULTILINE)
 
     assert shown == ["", *COMMANDS]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_option_and_argument_of_a_command_is_explained(name):
+    app = typer.Typer(add_completion=False)
+    app.command(name)(import_module(f"smoothop.cli.commands.{name}").command)
+
+    for parameter in typer.main.get_command(app).params:
+        assert parameter.name == "help" or parameter.help, parameter
+
+
+def test_the_list_of_commands_cuts_no_sentence_and_shows_no_markup():
+    listed = subprocess.run(
+        [sys.executable, "-m", "smoothop", "--no-plugins", "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "80", "NO_COLOR": "1"},
+    ).stdout
+    lines = listed.partition("Commands:")[2].split("\n")[1:-1]
+
+    assert len(lines) == len(COMMANDS)
+    for line in lines:
+        assert line.endswith(".")
+        assert "..." not in line
+        assert "`" not in line
 
 
 def test_each_exit_code_is_explained():

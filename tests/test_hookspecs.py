@@ -20,6 +20,7 @@ HOOKS = {
     "smoothop_panic": ["worker", "event", "exception"],
     "smoothop_dispatch": ["worker", "event"],
     "smoothop_around_handle": ["worker", "ctx"],
+    "smoothop_around_dispatch": ["worker"],
     "smoothop_stuck": ["worker", "event"],
     "smoothop_cli": ["app"],
     "smoothop_http": ["app"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from smoothop.assembly.assemble import check, own_config
@@ -14,6 +15,7 @@ from smoothop.assembly.resolve import Resolved
 from smoothop.config import Config
 from smoothop.errors import PluginLoadError
 from smoothop.handlers import handler_calls, is_handler_factory
+from smoothop.settings import Seconds
 
 if TYPE_CHECKING:
     from smoothop.plugins.registry import Registry
@@ -108,7 +110,7 @@ def describe_fields(settings_type: type) -> list[dict[str, Any]]:
     return [
         _field(
             info.alias or name,
-            info.annotation,
+            Seconds if _is_duration(info.metadata) else info.annotation,
             None if info.is_required() else info.get_default(call_default_factory=True),
             info.is_required(),
             info.description,
@@ -122,9 +124,10 @@ def _dataclass_field(field: dataclasses.Field[Any], cls: type) -> dict[str, Any]
     factory = field.default_factory
     default = field.default if factory is missing else factory()
     annotation = _hints(cls).get(field.name, field.type)
+    as_written = isinstance(field.type, str) and annotation != Seconds
     return _field(
         field.name,
-        field.type if isinstance(field.type, str) else annotation,
+        field.type if as_written else annotation,
         None if default is missing else default,
         default is missing,
         _description(annotation) or field.metadata.get("description"),
@@ -160,9 +163,15 @@ def _field(
 
 
 def _type_text(annotation: Any) -> str:
+    if _is_duration(getattr(annotation, "__metadata__", ())):
+        return "duration"
     if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
         return annotation.__name__
-    return str(annotation).replace("typing.", "")
+    return str(annotation).replace(str(Seconds), "duration").replace("typing.", "")
+
+
+def _is_duration(metadata: Iterable[Any]) -> bool:
+    return any(one in Seconds.__metadata__ for one in metadata)  # type: ignore[attr-defined]  # an Annotated
 
 
 def _plain(value: Any) -> Any:

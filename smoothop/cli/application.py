@@ -24,7 +24,7 @@ from smoothop.cli.terminal import plugins_print_to_stderr, say
 from smoothop.errors import ConfigError, PluginLoadError, SmoothopError
 from smoothop.plugins.registry import Registry
 
-COMMANDS = ("list", "run", "inspect", "plugins", "config", "version")
+COMMANDS = ("list", "run", "inspect", "plugins", "config", "new", "version")
 """Each is a module of `smoothop.cli.commands` with a function ``command``."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING, Any
 
 from smoothop._durations import Duration, seconds
@@ -15,14 +16,24 @@ if TYPE_CHECKING:
 class _BaseContext:
     """What both kinds share."""
 
-    __slots__ = ("_slot", "message")
+    __slots__ = ("_slot", "message", "sender_context")
 
     message: Any
     """The dispatched message, or ``None`` when there was none."""
 
-    def __init__(self, slot: Slot, message: Any = None) -> None:
+    sender_context: VariableContext | None
+    """The context variables of whoever sent the message, as they were then.
+
+    Kept only while a plugin implements `smoothop_around_dispatch`; otherwise, and when there was
+    no message, ``None``. Meant for tracing: read a variable with ``sender_context.get(variable)``.
+    """
+
+    def __init__(
+        self, slot: Slot, message: Any = None, sender_context: VariableContext | None = None
+    ) -> None:
         self._slot = slot
         self.message = message
+        self.sender_context = sender_context
 
     @property
     def worker(self) -> str:

@@ -28,7 +28,7 @@ from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReaso
 if TYPE_CHECKING:
     from smoothop.engine.current import UnlimitedWait
     from smoothop.engine.machine import Thread
-    from smoothop.engine.observing import Watch
+    from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
     from smoothop.engine.receipt import Receipt
     from smoothop.handlers import HandlerCalls
@@ -41,6 +41,7 @@ class WorkerCore:
         thread: that of the latest run, if it had one of its own.
         run: the present run, from the start until everything about its end is told.
         abandoned: why, since close has settled all its receipts: it takes no further message.
+        enter_dispatch: makes what is entered around each dispatch to it, if anything is.
         last: the most recent event, raw; see `snapshots.last_event`.
         waits_for: what this one's handler waits for without limit.
     """
@@ -66,6 +67,7 @@ class WorkerCore:
         self.audience = Audience(self.machine)
         self.own_rings: list[Ring] = []
         self.watches: list[Watch] = []
+        self.enter_dispatch: EnterDispatch | None = None
         self.run: Run | None = None
         self.thread: Thread | None = None
         self.last: tuple[Any, ...] | None = None
@@ -206,13 +208,15 @@ class WorkerCore:
         if run is not None:
             self._drop_current(run, why)
 
-    def forked(self) -> None:
+    def forked(self, refusal: Refusal) -> None:
         """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
         self.lock = self.mailbox.lock = self.machine.lock()  # its holder is not in this process
+        self.mailbox.refuse(refusal)
         self.abandon("it belongs to the process this one was forked from")
         run, self.run = self.run, None
         if run is not None:
             run.stopping = True  # in case it was a handler of this worker that forked
+        self._end_streams()
 
     # -- what its loop tells
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextvars import Context as VariableContext
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from smoothop._durations import Duration, seconds
@@ -14,12 +16,18 @@ from smoothop.errors import DispatchTimeoutError, MailboxFullError, SmoothopErro
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
+    from smoothop.engine.observing import EnterDispatch
 
 
-def dispatch(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
+def dispatch(
+    core: WorkerCore,
+    message: Any,
+    timeout: Duration | None,
+    sender_context: VariableContext | None = None,
+) -> Receipt:
     """Put `message` in the mailbox of `core`; block while that is full. See `Operator.dispatch`."""
     limit = None if timeout is None else seconds(timeout, "timeout")
-    receipt = Receipt(core, message)
+    receipt = Receipt(core, message, sender_context)
     if core.mailbox.offer(receipt):
         return receipt
     if core.loop_thread() == threading.get_ident():
@@ -40,10 +48,15 @@ def dispatch(core: WorkerCore, message: Any, timeout: Duration | None) -> Receip
     return receipt
 
 
-async def dispatch_async(core: WorkerCore, message: Any, timeout: Duration | None) -> Receipt:
+async def dispatch_async(
+    core: WorkerCore,
+    message: Any,
+    timeout: Duration | None,
+    sender_context: VariableContext | None = None,
+) -> Receipt:
     """Do the same without blocking the running event loop."""
     limit = None if timeout is None else seconds(timeout, "timeout")
-    receipt = Receipt(core, message)
+    receipt = Receipt(core, message, sender_context)
     if core.mailbox.offer(receipt):
         return receipt
     waiter = LoopWaiter(running_loop())
@@ -54,6 +67,22 @@ async def dispatch_async(core: WorkerCore, message: Any, timeout: Duration | Non
     finally:
         wait.leave()
     return receipt
+
+
+def dispatch_inside(
+    enter: EnterDispatch, core: WorkerCore, message: Any, timeout: Duration | None
+) -> Receipt:
+    """Do what `dispatch` does inside what `enter` gives; its context goes with the message."""
+    with enter():
+        return dispatch(core, message, timeout, copy_context())
+
+
+async def dispatch_async_inside(
+    enter: EnterDispatch, core: WorkerCore, message: Any, timeout: Duration | None
+) -> Receipt:
+    """Do what `dispatch_async` does inside what `enter` gives."""
+    with enter():
+        return await dispatch_async(core, message, timeout, copy_context())
 
 
 class _RoomWait:

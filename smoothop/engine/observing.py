@@ -7,8 +7,8 @@ notes what it is told and passes it on elsewhere; it never blocks and never rais
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -29,8 +29,20 @@ LAST_WORDS: Final = 1.0
 HASTY_WORDS: Final = 0.2
 """The same when the time for closing has already run out."""
 
-Enter = Callable[["Context | AsyncContext"], AbstractContextManager[object]]
+
+class Returned(Protocol):
+    """What is entered around a call of `handle`, when it has been entered."""
+
+    def handle_returned(self, result: object) -> None:
+        """`handle` has returned; called inside, and not when it raised. Never raises."""
+        ...
+
+
+Enter = Callable[["Context | AsyncContext"], AbstractContextManager[Returned]]
 """Makes what is entered around one call of `handle`; neither it nor what it makes ever raises."""
+
+EnterDispatch = Callable[[], AbstractContextManager[object]]
+"""Makes what is entered around one dispatch; neither it nor what it makes ever raises."""
 
 
 class ObserverInfo(Protocol):
@@ -83,6 +95,11 @@ class Watch(Protocol):
     @property
     def enter(self) -> Enter | None:
         """What is entered around each call of `handle`, on the worker's own thread or task."""
+        ...
+
+    @property
+    def enter_dispatch(self) -> EnterDispatch | None:
+        """What is entered around each dispatch to the worker, on the sender's thread or task."""
         ...
 
     def added(self) -> None:
@@ -202,6 +219,8 @@ def begin_watch(core: WorkerCore, watch: Watch) -> None:
         core.audience.attach(listener)
     if watch.enter is not None:
         core.calls = inside(core.calls, watch.enter)
+    if watch.enter_dispatch is not None:
+        core.enter_dispatch = both(core.enter_dispatch, watch.enter_dispatch)
 
 
 def end_watches(core: WorkerCore) -> None:
@@ -213,6 +232,19 @@ def end_watches(core: WorkerCore) -> None:
     core.watches.clear()
 
 
+def both(outer: EnterDispatch | None, inner: EnterDispatch) -> EnterDispatch:
+    """Return what enters one inside the other."""
+    if outer is None:
+        return inner
+
+    @contextmanager
+    def enter() -> Iterator[None]:
+        with outer(), inner():
+            yield
+
+    return enter
+
+
 def inside(calls: HandlerCalls, enter: Enter) -> HandlerCalls:
     """Return the same calls with each `handle` inside what `enter` gives.
 
@@ -221,11 +253,15 @@ def inside(calls: HandlerCalls, enter: Enter) -> HandlerCalls:
     handle = calls.handle
 
     def handle_inside(ctx: Context) -> Any:
-        with enter(ctx):
-            return handle(ctx)
+        with enter(ctx) as entered:
+            result = handle(ctx)
+            entered.handle_returned(result)
+            return result
 
     async def handle_inside_async(ctx: AsyncContext) -> Any:
-        with enter(ctx):
-            return await handle(ctx)
+        with enter(ctx) as entered:
+            result = await handle(ctx)
+            entered.handle_returned(result)
+            return result
 
     return replace(calls, handle=handle_inside_async if calls.is_async else handle_inside)

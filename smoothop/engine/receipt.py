@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import Duration, seconds
@@ -41,12 +42,15 @@ class Receipt(Latch):
         "accepted_at",
         "delivered",
         "message",
+        "sender_context",
     )
 
     accepted_at: float
     """Monotonic time of acceptance; set by the mailbox, before anybody can take the message."""
 
-    def __init__(self, core: WorkerCore, message: Any) -> None:
+    def __init__(
+        self, core: WorkerCore, message: Any, sender_context: VariableContext | None = None
+    ) -> None:
         self.is_set = False
         self._waiters = None
         self._open = True
@@ -54,6 +58,7 @@ class Receipt(Latch):
         self._delivery: Latch | None = None
         self.delivered = False
         self.message = message
+        self.sender_context = sender_context
 
     def __repr__(self) -> str:
         state = "done" if self.is_set else "delivered" if self.delivered else "waiting"
@@ -139,7 +144,7 @@ class Receipt(Latch):
             del self._open
         except AttributeError:
             return False
-        self.message = None
+        self.message = self.sender_context = None
         self._value = value
         self._failure = failure
         self._cause = cause

@@ -104,7 +104,7 @@ class Slot:
                 if self.core.abandoned is not None:
                     self.core.abandon(self.core.abandoned)
                     return None
-                return self._make_context(self, receipt.deliver())
+                return self._make_context(self, receipt.deliver(), receipt.sender_context)
         return None if self._message_only else self._polling
 
     def nothing_to_call(self) -> Decision:

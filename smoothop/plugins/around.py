@@ -1,42 +1,49 @@
-"""What plugins put around each call of `handle`: all of it behind the fence."""
+"""What plugins put around each call of `handle`, or each dispatch: all of it behind the fence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
-    from smoothop.engine.context import AsyncContext, Context
-    from smoothop.engine.worker import Worker
     from smoothop.plugins.hook_plugin import HookPlugin
 
-HOOK: Final = "smoothop_around_handle"
+HANDLE: Final = "smoothop_around_handle"
+DISPATCH: Final = "smoothop_around_dispatch"
+HOOKS: Final = frozenset({HANDLE, DISPATCH})
 
 
 class Around:
     """Enters the context managers of the plugins one after the other, and leaves them in reverse.
 
-    What they raise is logged and counted; the handler is called all the same, and what it
-    returns or raises is what the worker gets.
+    What they raise is logged and counted; what they stand around happens all the same, and what
+    that returns or raises stays as it is.
     """
 
-    __slots__ = ("_ctx", "_entered", "_plugins", "_worker")
+    __slots__ = ("_arguments", "_entered", "_failed", "_hook", "_plugins")
 
-    def __init__(
-        self, plugins: Sequence[HookPlugin], worker: Worker, ctx: Context | AsyncContext
-    ) -> None:
+    def __init__(self, plugins: Sequence[HookPlugin], hook: str, *arguments: object) -> None:
         self._plugins = plugins
-        self._worker = worker
-        self._ctx = ctx
+        self._hook = hook
+        self._arguments = arguments
         self._entered: list[tuple[HookPlugin, Any]] = []
+        self._failed: tuple[HookPlugin, ...] = ()
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         for plugin in self._plugins:
             if not plugin.is_off:
-                for manager in plugin.results(HOOK, self._worker, self._ctx):
-                    if manager is not None and plugin.fenced(HOOK, _enter, manager)[0]:
+                for manager in plugin.results(self._hook, *self._arguments):
+                    if manager is not None and plugin.fenced(self._hook, _enter, manager)[0]:
                         self._entered.append((plugin, manager))
+        return self
+
+    def handle_returned(self, result: object) -> None:
+        """Tell those that want to know; see `smoothop_around_handle`."""
+        for plugin, manager in reversed(self._entered):
+            tell = getattr(type(manager), "handle_returned", None)
+            if tell is not None and not plugin.fenced(self._hook, tell, manager, result)[0]:
+                self._failed = (*self._failed, plugin)
 
     def __exit__(
         self,
@@ -46,8 +53,9 @@ class Around:
     ) -> None:
         while self._entered:
             plugin, manager = self._entered.pop()
-            if plugin.fenced(HOOK, _leave, manager, kind, error, trace)[0]:
-                plugin.succeeded(HOOK)
+            left = plugin.fenced(self._hook, _leave, manager, kind, error, trace)[0]
+            if left and plugin not in self._failed:
+                plugin.succeeded(self._hook)
         if error is not None:
             error.__traceback__ = trace  # a generator it was thrown into has left its lines there
 

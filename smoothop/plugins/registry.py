@@ -124,12 +124,13 @@ class Registry:
             InvalidHandlerError: a handler the operator has already has wrong hooks of its own.
             OperatorClosedError: the operator is closed.
         """
-        from smoothop.plugins.around import HOOK as AROUND  # noqa: PLC0415 - only here
+        from smoothop.plugins.around import HOOKS  # noqa: PLC0415 - only here
         from smoothop.plugins.relay import Relay  # noqa: PLC0415 - it imports pluggy
 
         if not self._switches.no_plugins:
             hooks = self._loaded_hooks()
-            operator.observe(Relay(hooks.plugins(), hooks.in_order(AROUND), self._max_failures))
+            inside = {hook: hooks.in_order(hook) for hook in HOOKS}
+            operator.observe(Relay(hooks.plugins(), inside, self._max_failures))
 
     def find(self, reference: str) -> HandlerInfo:
         """Return what is known about a handler, without importing it.

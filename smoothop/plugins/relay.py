@@ -10,7 +10,7 @@ from smoothop.engine.completion import Completion, all_of
 from smoothop.errors import InvalidHandlerError, PluginError
 from smoothop.events import KINDS, Kind
 from smoothop.handlers import handler_calls
-from smoothop.plugins.around import HOOK as AROUND
+from smoothop.plugins import around
 from smoothop.plugins.around import Around
 from smoothop.plugins.checking import has_hooks, specifications
 from smoothop.plugins.hook_plugin import HookPlugin
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pluggy import HookImpl
 
     from smoothop.engine.machine import Machine
-    from smoothop.engine.observing import Enter
+    from smoothop.engine.observing import Enter, EnterDispatch
     from smoothop.engine.operator import Operator
     from smoothop.engine.streams import RawEvent
     from smoothop.engine.worker import Worker
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NOT_OF_HANDLERS: Final = frozenset({"smoothop_add_handlers", "smoothop_cli", "smoothop_http"})
 """Hooks that are called before there is a handler: one that has them would wait in vain."""
 
-FOLLOWING: Final = frozenset(specifications()) - NOT_OF_HANDLERS - {AROUND}
+FOLLOWING: Final = frozenset(specifications()) - NOT_OF_HANDLERS - around.HOOKS
 """Hooks that tell what has happened: called on a lane."""
 
 
@@ -39,17 +39,20 @@ class Relay:
     """Passes on what happens to one operator, to each plugin on a lane of its own."""
 
     def __init__(
-        self, plugins: Iterable[HookPlugin], around: Iterable[HookPlugin], max_failures: int
+        self,
+        plugins: Iterable[HookPlugin],
+        inside: Mapping[str, Sequence[HookPlugin]],
+        max_failures: int,
     ) -> None:
         """Make a relay.
 
         Args:
             plugins: all that follow.
-            around: those of them that put something around each call, the outermost first.
+            inside: hook of `around.HOOKS` -> those of them that have it, the outermost first.
             max_failures: how often in a row a hook of a handler may fail.
         """
         self._plugins = tuple(plugins)
-        self._around = tuple(around)
+        self._inside = inside
         self._max_failures = max_failures
         self.shared_lanes: tuple[Lane, ...] = ()
         self._own_lanes: list[Lane] = []
@@ -69,7 +72,9 @@ class Relay:
         """See `Observer.watch`."""
         own = self._hooks_of_handler(worker, handler)
         lane = None if own is None else Lane(own, self._machine)
-        return WorkerWatch(self, worker, lane, self._enter(worker, own))
+        return WorkerWatch(
+            self, worker, lane, self._enter(worker, own), self._enter_dispatch(worker, own)
+        )
 
     def operator_started(self, operator: Operator) -> None:
         """See `Observer.operator_started`."""
@@ -132,10 +137,16 @@ class Relay:
         return HookPlugin(info, implementations, self._max_failures)
 
     def _enter(self, worker: Worker, own: HookPlugin | None) -> Enter | None:
-        plugins = self._around
-        if own is not None and AROUND in own.hooks:
-            plugins = (*plugins, own)
-        return partial(Around, plugins, worker) if plugins else None
+        plugins = self._those_with(around.HANDLE, own)
+        return partial(Around, plugins, around.HANDLE, worker) if plugins else None
+
+    def _enter_dispatch(self, worker: Worker, own: HookPlugin | None) -> EnterDispatch | None:
+        plugins = self._those_with(around.DISPATCH, own)
+        return partial(Around, plugins, around.DISPATCH, worker) if plugins else None
+
+    def _those_with(self, hook: str, own: HookPlugin | None) -> tuple[HookPlugin, ...]:
+        plugins = tuple(self._inside[hook])
+        return plugins if own is None or hook not in own.hooks else (*plugins, own)
 
 
 class WorkerWatch:
@@ -144,15 +155,24 @@ class WorkerWatch:
     Attributes:
         listeners: see `Watch`.
         enter: see `Watch`.
+        enter_dispatch: see `Watch`.
     """
 
-    def __init__(self, relay: Relay, worker: Worker, own: Lane | None, enter: Enter | None) -> None:
+    def __init__(
+        self,
+        relay: Relay,
+        worker: Worker,
+        own: Lane | None,
+        enter: Enter | None,
+        enter_dispatch: EnterDispatch | None,
+    ) -> None:
         self._relay = relay
         self._worker = worker
         self._own = own
         self._lanes = (*relay.shared_lanes, *([] if own is None else [own]))
         self.listeners = tuple(filter(None, (_listener(lane, worker) for lane in self._lanes)))
         self.enter = enter
+        self.enter_dispatch = enter_dispatch
 
     def added(self) -> None:
         """See `Watch.added`."""

@@ -24,6 +24,10 @@ class Stalled(AssertionError):  # noqa: N818 - what happened, as in StopIteratio
     """The simulation cannot end: everybody waits for ever, or somebody goes round for ever."""
 
 
+class Failed(BaseException):
+    """Raised in every thread of a simulation that has failed, where it stands."""
+
+
 def report(what: str, threads: Iterable[SimThread]) -> str:
     """Return `what` has happened, and the stack of each of the threads."""
     frames = sys._current_frames()  # noqa: SLF001 - the only way

@@ -12,13 +12,14 @@ import heapq
 import random
 import sys
 from collections.abc import Callable
-from typing import Final, TypeVar
+from threading import get_ident
+from typing import Final, NoReturn, TypeVar
 
 import smoothop.engine.loop_host  # noqa: F401 - or the first simulation to need it would run it
 from smoothop.engine import current
 from smoothop.testing.by_line import LineSwitches
 from smoothop.testing.carriers import Carrier, Carriers
-from smoothop.testing.reports import Stalled, report
+from smoothop.testing.reports import Failed, Stalled, report
 from smoothop.testing.style import Style
 from smoothop.testing.threads import SimThread
 
@@ -28,8 +29,13 @@ NANOSECONDS: Final = 1_000_000_000
 START: Final = 1_000 * NANOSECONDS
 """When virtual time begins; not 0, so that a forgotten time shows."""
 
-MOST_UNWINDING: Final = 1_000
+MOST_UNWINDING: Final = 50
 """Switch points at which a thread that does not leave after a failure is left where it is."""
+
+_FOREIGN: Final = (
+    "a thread that is not simulated has used a simulated operator: a handler that needs threads of "
+    "its own, or a test that does, needs a real Operator"
+)
 
 
 class Scheduler:
@@ -42,6 +48,7 @@ class Scheduler:
         self.now = START
         self.trace: list[tuple[int, str, str]] = []
         self.steps = 0
+        self._most_steps = style.most_steps
         self.current: SimThread | None = None
         self._carriers = carriers
         self._main = SimThread(self, "main")
@@ -50,7 +57,7 @@ class Scheduler:
         self._timers: list[tuple[int, int, int, SimThread]] = []
         self._timers_made = 0
         self._spawned = 0
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self._unwound = 0
         self._lines = LineSwitches(self.switch, self.random.random, style.by_line)
 
@@ -63,33 +70,51 @@ class Scheduler:
             Stalled: they cannot all end.
             BaseException: what left `main` or any other thread.
         """
+        tracer = sys.gettrace()
+        self.begin()
+        self._lines.begin()
+        try:
+            value = main()
+            self.finish()
+        finally:
+            self._lines.end(tracer)
+            if self.failure is not None:
+                self._unwind()
+            self.current = None
+        return value
+
+    def begin(self) -> None:
+        """Make the calling thread the first simulated one; for those who cannot use `run`."""
         first = self._main
         first.carrier = Carrier()
         self._threads = [first]
         self._runnable = [first]
         self.current = first
-        tracer = sys.gettrace()
         _forget_here()
-        self._lines.begin()
-        try:
-            value = main()
-            while len(self._threads) > 1:
-                self.block(None)
-        finally:
-            self._lines.end(tracer)
-            if self._failure is not None:
-                self._unwind()
-            self.current = None
-        return value
 
-    def fail(self, error: BaseException) -> None:
+    def finish(self) -> None:
+        """Wait, on the first thread, until all others have ended; raises as `run` does."""
+        while len(self._threads) > 1:
+            self.block(None)
+
+    def leave(self) -> None:
+        """End what `begin` began: threads that have not ended get `Failed` where they stand."""
+        self.failure = self.failure or Failed()
+        self._unwind()
+        self.current = None
+
+    def renew_steps(self) -> None:
+        """Count the steps until the simulation counts as endless from here."""
+        self._most_steps = self.steps + self.style.most_steps
+
+    def fail(self, error: BaseException) -> NoReturn:
         """Let the simulation fail now: `error` is raised from `run`, all threads leave."""
         me = self.running()
-        if self._failure is None:
-            self._failure = error
+        if self.failure is None:
+            self.failure = error
         if me is not self._main:
             self._hand_over(me, self._main)
-        raise self._failure
+        self._leave(me)
 
     def note(self, event: str) -> None:
         """Write an event into the trace."""
@@ -122,11 +147,11 @@ class Scheduler:
         try:
             targets.pop()()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it fails the simulation
-            self._failure = self._failure or error
+            self.failure = self.failure or error
         finally:
             self._lines.end()
         self._threads.remove(thread)
-        if self._failure is not None:
+        if self.failure is not None:
             thread.joiners, self.current = None, self._main
             return _carrier(self._main)
         self.note("ends")
@@ -147,12 +172,15 @@ class Scheduler:
         me = self.current
         if me is None:
             return
-        if self._failure is not None:
+        if self.failure is not None:
             self._count_unwinding(me)
             return
+        if get_ident() != me.ident:
+            raise RuntimeError(_FOREIGN)
         self.steps += 1
-        if self.steps > self.style.most_steps:
-            self.fail(self._stalled(f"no end after {self.steps} steps"))
+        if self.steps > self._most_steps:
+            steps = self.steps - self._most_steps + self.style.most_steps
+            self.fail(self._stalled(f"no end after {steps} steps"))
         chance = self.random.random
         if self._timers:
             ahead = self._timers[0][0] - self.now
@@ -166,9 +194,9 @@ class Scheduler:
     def block(self, deadline: int | None) -> bool:
         """Let others run until woken, or until the time `deadline`; tell whether woken."""
         me = self.running()
-        if self._failure is not None:
+        if self.failure is not None:
             self._count_unwinding(me)
-            raise self._failure
+            self._leave(me)
         me.waits, me.woken = True, False
         me.turn += 1
         self._runnable.remove(me)
@@ -178,9 +206,21 @@ class Scheduler:
         following = self._chosen()
         if following is not me:
             self._hand_over(me, following)
-        elif self._failure is not None:
-            raise self._failure
+        elif self.failure is not None:
+            self._leave(me)
         return me.woken
+
+    def step(self, deadline: int) -> bool:
+        """Let another thread on, or time go on to the next timer; ``False``: it is `deadline`."""
+        me = self.running()
+        if len(self._runnable) == 1 and not self._jump(deadline):
+            self.now = max(self.now, deadline)
+            return False
+        if self.now > deadline:  # somebody busy has used the time up
+            return False
+        others = [thread for thread in self._runnable if thread is not me]
+        self._hand_over(me, others[int(self.random.random() * len(others))])
+        return True
 
     def wait_in(self, waiting: list[SimThread], deadline: int | None) -> bool:
         """Block as one of those who are `waiting` for the same thing; tell whether woken."""
@@ -206,7 +246,7 @@ class Scheduler:
     def _chosen(self) -> SimThread:
         while not self._runnable:
             if not self._jump():
-                self._failure = self._stalled("everybody waits, and nothing will happen")
+                self.failure = self._stalled("everybody waits, and nothing will happen")
                 return self._main
         runnable = self._runnable
         if len(runnable) == 1:
@@ -236,8 +276,8 @@ class Scheduler:
         self._went_to(following)
         _carrier(following).baton.release()
         _carrier(me).baton.acquire()
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            self._leave(me)
 
     def _unwind(self) -> None:
         """After a failure: let each thread leave by the failure that is raised where it stands."""
@@ -248,6 +288,11 @@ class Scheduler:
             _carrier(thread).baton.release()
             _carrier(main).baton.acquire()
             self.current = main
+
+    def _leave(self, me: SimThread) -> NoReturn:
+        if me is self._main and self.failure is not None:
+            raise self.failure
+        raise Failed  # not the failure itself: it would collect the calls of every thread
 
     def _count_unwinding(self, me: SimThread) -> None:
         self._unwound += 1

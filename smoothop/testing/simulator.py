@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from smoothop.testing.carriers import Carriers
 from smoothop.testing.event_loop import SimEventLoop
@@ -64,6 +64,25 @@ class SimMachine:
             if self._own_carriers is not None:
                 self._own_carriers.close()
 
+    def begin(self) -> None:
+        """Make the calling thread the first simulated one, until `leave`."""
+        self._scheduler.begin()
+
+    def finish(self) -> None:
+        """Wait until all other simulated threads have ended; raises as `run` does."""
+        self._scheduler.finish()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What it has failed with: nothing runs on it any more."""
+        return self._scheduler.failure
+
+    def leave(self) -> None:
+        """End what `begin` began; threads that have not ended leave where they stand."""
+        self._scheduler.leave()
+        if self._own_carriers is not None:
+            self._own_carriers.close()
+
     # -- what the engine asks of a machine
 
     def monotonic(self) -> float:
@@ -98,7 +117,7 @@ class SimMachine:
 
     def event_loop(self) -> AbstractEventLoop:
         """See `Machine.event_loop`."""
-        return SimEventLoop(self.now, self.gate())
+        return SimEventLoop(self.now, self.gate(), self.start)
 
     # -- for the program that is simulated
 
@@ -109,6 +128,25 @@ class SimMachine:
     def sleep(self, seconds: float) -> None:
         """Let virtual time pass; others run meanwhile."""
         self._scheduler.block(self._scheduler.deadline(seconds))
+
+    def sleep_until(self, condition: Callable[[], object], seconds: float) -> bool:
+        """Let others run until the condition holds, at most `seconds`; tell whether it holds.
+
+        It is looked at on the calling thread, at every switch point at which that gets its turn.
+        """
+        scheduler = self._scheduler
+        deadline = scheduler.deadline(seconds)
+        while True:
+            history = len(scheduler.trace)
+            if condition():
+                return True
+            # Where others ran while the condition was looked at, it may hold by now.
+            if len(scheduler.trace) == history and not scheduler.step(deadline):
+                return bool(condition())
+
+    def renew_steps(self) -> None:
+        """Start counting towards `Style.most_steps` anew."""
+        self._scheduler.renew_steps()
 
     def now(self) -> float:
         """Return the monotonic time without a switch point."""
@@ -131,7 +169,7 @@ class SimMachine:
         self._scheduler.now += int(seconds * NANOSECONDS)
         self._scheduler.switch()
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> NoReturn:
         """Let the simulation fail with `error`, wherever this thread is."""
         self._scheduler.fail(error)
 

@@ -145,7 +145,7 @@ def test_an_unknown_command_is_wrong_usage(acme, tmp_path):
     assert "No such command 'lisst'" in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["ps", "start", "stop", "send", "events", "new"])
+@pytest.mark.parametrize("command", ["ps", "start", "stop", "send", "events"])
 def test_commands_of_later_releases_are_not_there(acme, tmp_path, command):
     assert acme.smoothop(command, cwd=tmp_path).returncode == 2
 

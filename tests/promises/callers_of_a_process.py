@@ -15,6 +15,7 @@ import warnings
 from smoothop import Config, Operator, done
 
 DEADLINE = 20
+VIEWS, STREAMS = [], []
 
 
 def handle(ctx):
@@ -40,7 +41,15 @@ def calls(op, receipt):
         "add_handler": lambda: op.add_handler("new", handle),
         "remove_handler": lambda: op.remove_handler("w").result(DEADLINE),
         "close": op.close,
-    } | ({} if receipt is None else {"receipt": receipt.result})
+    } | ({} if receipt is None else what_a_child_holds(receipt))
+
+
+def what_a_child_holds(receipt):
+    return {
+        "receipt": receipt.result,
+        "view": lambda: list(VIEWS[0].metrics()),
+        "stream": lambda: list(STREAMS[0]),
+    }
 
 
 def report(op, receipt):
@@ -59,7 +68,8 @@ def main(caller: str) -> None:
     op = Operator()
     op.add_handler("w", handle, Config(message_only=True))
     op.add_handler("a", async_handle, Config(message_only=True))
-    op.add_handler("stopped", handle)
+    VIEWS.append(op.add_handler("stopped", handle))
+    STREAMS.append(VIEWS[0].metrics())
     op.start("w")
     op.start("a")
     receipt = op.dispatch("stopped", 1)

@@ -111,6 +111,7 @@ def test_the_longest_sleep_is_slept_and_shown_and_ended_by_a_stop(way, idle):
         worker.snapshot()
         op.stop("w").result(DEADLINE)
         assert worker.snapshot().panics == 0
+        assert worker.snapshot().stop_reason == "requested"
 
 
 # -- no thread can be started

@@ -100,6 +100,8 @@ DEEDS = {
 def _quiet(caplog):
     # The 10 MB are formatted for the log, as they must be; no test needs to see them.
     caplog.set_level(logging.CRITICAL, logger="smoothop")
+    yield
+    gc.collect()  # here, and not in the depth of the next test's recursion
 
 
 @pytest.mark.parametrize("message_only", [False, True], ids=["polling", "message-only"])

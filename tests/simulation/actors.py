@@ -153,8 +153,10 @@ class Actor:
                 self.history.ledger.fail("a handler has waited for its own stop")
             elif kind < 0.94:
                 await ways.completion(operator.stop(other), 0.5)
-            elif kind < 0.97:
+            elif kind < 0.96:
                 self.history.look()
+            elif kind < 0.97:
+                await ways.ignore_stops()
             elif self.stuck and ways.__class__ is Ways:
                 self.history.released.wait(self.history.machine, None)
             elif kind < 0.98:
@@ -203,5 +205,5 @@ def drawn_config(draw: Random) -> Config:
         message_only=draw.random() < 0.4,
         mailbox_size=draw.choice((1, 2, 3, 50)),
         max_dispatch_timeout=draw.choice((0, 0, 0.3)),
-        stop_grace=draw.choice((0, 0.2, 10)),
+        stop_grace=draw.choice((0, 0.2, 1)),
     )

@@ -64,8 +64,9 @@ class Caller:
 
     async def _stop(self, name: str) -> None:
         run = self.history.run_of(name)
-        stopped = self.history.operator.stop(name, timeout=self.draw.choice(TIMEOUTS))
-        self.history.will_end(run, stopped)
+        limit = self.draw.choice(TIMEOUTS)
+        stopped = self.history.operator.stop(name, timeout=limit)
+        self.history.will_end(run, stopped, limit=limit)
         if self.draw.random() < 0.7:
             await self.ways.completion(stopped, self.draw.choice(TIMEOUTS))
 
@@ -113,7 +114,10 @@ class Caller:
 
     async def _follow(self, name: str) -> None:
         """Let somebody read a worker's stream to its end, which must come."""
-        machine, stream = self.history.machine, self.history.operator.worker(name).metrics()
+        machine, run = self.history.machine, self.history.run_of(name)
+        stream = self.history.operator.worker(name).metrics()
+        if run is not None and run is self.history.run_of(name) and not run.leaving:
+            self.history.followed.append((run, stream))
 
         def read() -> None:
             for event in stream:

@@ -12,7 +12,14 @@ from simulation.actors import Actor, AsyncActor, SyncActor, drawn_config
 from simulation.callers import Caller
 from simulation.ledger import Ledger, lifecycle_faults
 from simulation.ways import LoopWays, Ways
-from smoothop import Cancellation, Completion, Operator, SmoothopError, StopTimeoutError
+from smoothop import (
+    Cancellation,
+    Completion,
+    MetricStream,
+    Operator,
+    SmoothopError,
+    StopTimeoutError,
+)
 from smoothop.engine.mailbox import Mailbox
 from smoothop.engine.run import Run
 from smoothop.engine.waiting import Latch
@@ -51,6 +58,7 @@ class History:
         self.actors: dict[str, Actor] = {}
         self.views: list[tuple[Any, Actor]] = []
         self.over: list[Run] = []
+        self.followed: list[tuple[Run, MetricStream]] = []
         self.run_ended: dict[Completion, Run] = {}
         self.released = Latch()
         self.cancellation = Cancellation()
@@ -153,13 +161,31 @@ class History:
         core = self.operator._cores.get(name)
         return None if core is None else core.run
 
-    def will_end(self, run: Run | None, completion: Completion, *, thread: bool = True) -> None:
-        """Hold that nothing of `run` is called once `completion` is done."""
+    def will_end(
+        self,
+        run: Run | None,
+        completion: Completion,
+        *,
+        thread: bool = True,
+        limit: float | None = None,
+    ) -> None:
+        """Hold that nothing of `run` is called once `completion` is done, and that it is in time.
+
+        Args:
+            run: what there was when the end of it was asked for.
+            completion: what was given for that.
+            thread: whether its thread is gone, too, for who waits.
+            limit: seconds after which the completion fails at the latest.
+        """
+        asked = self.machine.now()
 
         def ended(_: object) -> None:
             if run is None:
                 return
             error = Future.exception(completion, 0)
+            late = self.machine.now() - asked - (1e9 if limit is None else limit)
+            if late > 0.01 and self.exact:
+                self.ledger.fail(f"a stop with a timeout is {late:g} s late")
             if isinstance(error, StopTimeoutError) and not error.stuck:
                 self.ledger.fail(f"a stop that failed names nobody: {error}")
             if error is not None:
@@ -167,6 +193,8 @@ class History:
             if not run.over:
                 self.ledger.fail("a completion is done before the run is over")
             self.over.append(run)
+            if any(followed is run and not stream.ended for followed, stream in self.followed):
+                self.ledger.fail("a worker has stopped, and a stream of it goes on")
             if thread:
                 self.run_ended[completion] = run
             for _view, actor in self.views:
@@ -187,6 +215,8 @@ class History:
         actor = self.actors.get(extra["worker"])
         model = None if actor is None else actor.model
         wrong: str | None = None
+        if message.startswith("worker broke"):
+            self.ledger.fail(f"{extra['worker']}: {message}: {extra}")
         if model is None:
             return
         if message == "panic recovered":
@@ -217,6 +247,10 @@ class _Log(logging.Logger):
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the standard library's name
         return level >= logging.INFO
+
+    def error(self, msg: object, *_: object, **__: object) -> None:
+        """The loop's own trouble: a fence did not hold."""
+        self._history.ledger.fail(str(msg))
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         history, machine = self._history, self._history.machine

@@ -39,7 +39,6 @@ class Ledger:
         """Let the whole simulation fail; from inside a handler, too."""
         self._machine.note(f"FAILS {why}")
         self._machine.fail(AssertionError(why))
-        raise AssertionError(why)
 
     def trying(self, sender: str, target: str) -> Entry:
         """Note that `sender` is about to send a message, which the entry itself is."""
@@ -132,6 +131,7 @@ class RunModel:
     panics: list[float] = field(default_factory=list)
     in_a_row: int = 0
     pending: bool = False
+    was_stopping: bool = False
     ended: bool = False
     not_before: float = 0.0
 
@@ -148,6 +148,7 @@ class RunModel:
     def raises(self, now: float) -> None:
         """An exception is about to leave user code."""
         self.pending = True
+        self.was_stopping = self.run.stopping
         self.panics.append(now)
 
     def interrupted(self) -> str | None:
@@ -160,6 +161,8 @@ class RunModel:
         """The engine reports a panic as the `attempt`-th."""
         if not self.pending:
             return "a panic is reported that was none"
+        if self.was_stopping:
+            return "what came because of the stop is taken for a panic"
         self.pending = False
         self.in_a_row += 1
         window = float(self.run.config.panic_window)

@@ -18,8 +18,8 @@ from smoothop.engine.receipt import Receipt
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
 
-CALLS = ("dispatch", "start", "stop", "restart", "update", "remove", "add", "close")
-STEPS = {"restart": ("stop", "start")}
+CALLS = ("dispatch", "start", "stop", "restart", "turn", "update", "remove", "add", "close")
+STEPS = {"restart": ("stop", "start"), "turn": ("ask", "start")}
 STEPS_OF_CLOSE = {"close": ("closing", "close")}
 
 
@@ -49,7 +49,7 @@ def answers(state: State, call: str) -> Iterator[Answer]:
         return
     if state.closed:
         yield state, "ok" if call == "close" else "OperatorClosedError"
-        if call in ("stop", "remove"):  # while it closes these still answer
+        if call in ("stop", "ask", "remove"):  # while it closes these still answer
             yield state, "ok" if state.exists else "WorkerNotFoundError"
     elif call == "close":
         yield state._replace(closed=True, running=False, bomb=False), "ok"
@@ -64,11 +64,11 @@ def answers(state: State, call: str) -> Iterator[Answer]:
                 yield state, "WorkerExistsError"
     elif not state.exists:
         yield state, "WorkerNotFoundError"
-        if state.leaving and call in ("remove", "stop"):
+        if state.leaving and call in ("remove", "stop", "ask"):
             yield state, "ok"
     else:
         yield _answer(state, call), "ok"
-        if state.bomb and state.running and call in ("stop", "update"):
+        if state.bomb and state.running and call in ("stop", "ask", "update"):
             # What goes wrong because it was asked to stop is no panic.
             yield _answer(state._replace(bomb=False), call), "ok"
 
@@ -78,6 +78,7 @@ def _answer(state: State, call: str) -> State:
         "dispatch": {},
         "start": {"running": True},
         "stop": {"running": False},
+        "ask": {"running": False},  # a stop that nobody waits for
         "update": {"size": 9},
         "remove": {"exists": False, "leaving": True, "running": False, "bomb": False},
     }
@@ -205,6 +206,9 @@ class Collision:
 
     def _stop(self) -> None:
         self.op.stop("w").result()
+
+    def _ask(self) -> None:
+        self.op.stop("w")
 
     def _update(self) -> None:
         self.op.update_config("w", mailbox_size=9).result()

@@ -28,6 +28,9 @@ class Ways:
     async def sleep(self, seconds: float) -> None:
         self.history.machine.sleep(seconds)
 
+    async def ignore_stops(self) -> None:
+        """Wait longer than a stop may take; a thread cannot be cancelled, so it does not."""
+
     async def ctx_wait(self, ctx: Any, seconds: float) -> None:
         ctx.wait(seconds)
 
@@ -50,6 +53,9 @@ class LoopWays(Ways):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def ignore_stops(self) -> None:
+        await asyncio.sleep(60)
 
     async def ctx_wait(self, ctx: Any, seconds: float) -> None:
         await ctx.wait(seconds)

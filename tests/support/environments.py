@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PATHS = "import json, sysconfig; print(json.dumps(sysconfig.get_path('purelib')))"
+_OURS = ("smoothop", "pytest_smoothop.py")
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,11 @@ def _make_visible(directory: Path) -> Path:
     environment has the plugins that its test installs and no others.
     """
     directory.mkdir()
-    (directory / "smoothop").symlink_to(Path(smoothop.__file__).parent)
+    for ours in _OURS:
+        (directory / ours).symlink_to(Path(smoothop.__file__).parent.parent / ours)
     for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         for entry in Path(place).iterdir():
-            if entry.name != "smoothop" and not _publishes_plugins(entry):
+            if entry.name not in _OURS and not _publishes_plugins(entry):
                 (directory / entry.name).symlink_to(entry)
     return directory
 

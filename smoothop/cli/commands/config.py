@@ -25,7 +25,10 @@ def command(
     as_json: AsJson = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the resolved configuration: what ``smoothop run --all`` would run, and how."""
+    """Show the resolved configuration: what would run, and how.
+
+    It is that of "smoothop run --all" in this directory.
+    """
     invocation: Invocation = context.obj
     resolved = invocation.resolve(config)
     tell_warnings(resolved.warnings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,11 +22,16 @@ _FACTS = ("name", "state", "error", "distribution", "version", "target", "kind",
 
 def command(
     context: typer.Context,
-    name: str,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A handler, also as NAME@DISTRIBUTION, or a worker of the file."
+        ),
+    ],
     as_json: AsJson = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show everything about one handler: NAME, NAME@DISTRIBUTION, or a worker of the file."""
+    """Show everything about one handler; imports it."""
     invocation: Invocation = context.obj
     resolved = invocation.resolve(config)
     tell_warnings(resolved.warnings)

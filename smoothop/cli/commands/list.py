@@ -30,7 +30,7 @@ def command(
     check: Annotated[bool, typer.Option("--check", help="Import each handler.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the handlers that installed packages bring; imports none of them without --check."""
+    """Show the installed handlers; imports none without --check."""
     resolved = context.obj.resolve(config)
     registry = context.obj.discover(resolved)
     if check:

@@ -21,7 +21,7 @@ _PREFIX = "smoothop_"
 
 
 def command(context: typer.Context, as_json: AsJson = False, config: ConfigOption = None) -> None:
-    """Show the hook plugins and the hooks they implement; imports them."""
+    """Show the hook plugins and their hooks; imports them."""
     resolved = context.obj.resolve(config)
     registry = context.obj.discover(resolved)
     with plugins_print_to_stderr():

@@ -1,0 +1,151 @@
+"""What comes in the last moment before a close or a removal, over many schedules."""
+
+import logging
+
+import pytest
+
+from smoothop import (
+    AsyncContext,
+    Context,
+    HandleResult,
+    MessageDroppedError,
+    Operator,
+    SmoothopError,
+    StopTimeoutError,
+    WorkerExistsError,
+    done,
+    none,
+)
+from smoothop.engine.waiting import Latch
+from smoothop.testing import SimMachine, Style
+from smoothop.testing.carriers import Carriers
+
+SEEDS = 400
+
+
+def machines(carriers: Carriers) -> list[SimMachine]:
+    lines = (0.05, 0.2, 0.5)
+    return [
+        SimMachine(seed, Style(eager=0.7, by_line=lines[seed % 3]), carriers)
+        for seed in range(SEEDS)
+    ]
+
+
+def dawdle(machine: SimMachine, most: int) -> None:
+    """Let a few steps pass, so that the moments meet in every way."""
+    for _ in range(int(machine.chance() * most)):
+        machine.monotonic()
+
+
+def close_at_once(operator: Operator) -> None:
+    try:
+        operator.close(timeout=0)
+    except StopTimeoutError:
+        pass
+
+
+def test_a_worker_launched_while_its_loop_closes_still_comes_to_its_end() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _launch_late(machine))
+
+
+def _launch_late(machine: SimMachine) -> None:
+    launching, loop_closes = Latch(), Latch()
+
+    class Slow(logging.Logger):
+        """Holds the start of the late worker up until the loop is about to be closed."""
+
+        def log(self, _level: int, message: object, *_: object, **extra: object) -> None:
+            if message == "starting worker" and extra["extra"] == {"worker": "late"}:
+                launching.set()
+                loop_closes.wait(machine, None)
+
+    async def handle(ctx: AsyncContext) -> HandleResult:
+        await ctx.wait(10)
+        return none()
+
+    operator = Operator(_machine=machine, logger=Slow("slow"))
+    operator.add_handler("early", handle)
+    late = operator.add_handler("late", handle)
+    operator.start("early")
+    starter = machine.start(lambda: operator.start("late"), "starter")
+    launching.wait(machine, None)
+    loop = operator._loop_host()._loop
+    close_loop = loop.close
+
+    def close_after_the_launch() -> None:
+        loop_closes.set()
+        starter.join()
+        close_loop()
+
+    loop.close = close_after_the_launch
+    close_at_once(operator)
+    machine.sleep(1)
+    assert late.status == "stopped"
+
+
+def test_a_message_that_is_being_taken_while_close_gives_up_has_an_outcome() -> None:
+    machine = SimMachine(2)
+    machine.run(lambda: _take_late(machine))
+
+
+def _take_late(machine: SimMachine) -> None:
+    operator, handled = Operator(_machine=machine), []
+
+    def handle(ctx: Context) -> HandleResult:
+        handled.append(ctx.message)
+        return none(1)
+
+    operator.add_handler("slow", handle)
+    operator.start("slow")
+    machine.sleep(0.5)
+    slot = operator._cores["slow"].run.slot
+    take = slot._take
+
+    def close_in_between() -> object:
+        taken = take()
+        machine.start(lambda: close_at_once(operator), "closer").join()
+        return taken
+
+    slot._take = close_in_between
+    receipt = operator.dispatch("slow", "late")
+    machine.sleep(1)
+    assert handled == [None]
+    with pytest.raises(MessageDroppedError, match="the operator was closed"):
+        receipt.result()
+
+
+def test_a_late_second_removal_leaves_alone_who_has_the_name_by_then() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _remove_late(machine))
+
+
+def _remove_late(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine)
+
+    def handle(ctx: Context) -> HandleResult:
+        ctx.wait(10)
+        return done()
+
+    def remove() -> None:
+        try:
+            operator.remove_handler("name").result()
+        except SmoothopError:
+            pass
+
+    operator.add_handler("name", handle)
+    machine.start(remove, "second")
+    dawdle(machine, 3)
+    remove()
+    try:
+        view = operator.add_handler("name", handle)
+        operator.start("name")
+    except (WorkerExistsError, LookupError):
+        pass
+    else:
+        machine.sleep(1)
+        # It is there, or it was removed as a whole: it never runs on as nobody's.
+        names = [worker.name for worker in operator.workers()]
+        assert names == ["name"] or view.status == "stopped"
+    operator.close()
