@@ -127,7 +127,11 @@ def _sort_in(assembly: Assembly, worker: PlannedWorker, problems: Iterable[Probl
     if worker.is_requested:
         assembly.problems.extend(problems)
     else:
-        assembly.left_out.extend(f"{worker.info.label}: {found.what}" for found in problems)
+        assembly.left_out.extend(_told(worker.info.label, found.what) for found in problems)
+
+
+def _told(label: str, what: str) -> str:
+    return what if what.startswith(label) else f"{label}: {what}"
 
 
 def _raise_problems(assembly: Assembly) -> None:

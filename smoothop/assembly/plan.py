@@ -133,7 +133,11 @@ def _plan_discovered(plan: Plan, registry: Registry, *, is_strict: bool) -> None
             plan.left_out.append(f"{info.label} is broken: {info.error}")
         elif info.state == "conflict" and info.name not in contended:
             contended.add(info.name)
-            plan.left_out.append(f"handler {info.name!r} is {info.error}")
+            what = f"handler {info.name!r} is {info.error}"
+            if is_strict:
+                plan.problems.append(Problem("strict", what))
+            else:
+                plan.left_out.append(what)
         elif info.state in ("unchecked", "ok"):
             table = WorkerTable(info.name, Value(info.reference, DEFAULT), where=info.label)
             plan.workers.append(PlannedWorker(table, info, is_requested=is_strict))

@@ -107,7 +107,7 @@ class Lane:
             write(
                 logger,
                 logging.WARNING,
-                "%s is left behind in its hook %s; %d further calls are not made%s",
+                "%s is left behind in its hook %s; further calls not made: %d%s",
                 self.plugin.label,
                 self.at,
                 left,

@@ -253,6 +253,28 @@ def test_strict_makes_a_discovered_handler_fatal_that_cannot_be_loaded(tmp_path)
     assert "No module named 'nowhere_to_be_found'" in ended.stderr
 
 
+def test_strict_makes_a_discovered_conflict_fatal_and_says_it_once(tmp_path):
+    environment = Environment.create(tmp_path / "env")
+    environment.install(
+        *(
+            build_wheel(
+                tmp_path,
+                f"acme-{name}",
+                files={f"acme_{name}.py": GOOD},
+                entry_points={HANDLERS: {"same": f"acme_{name}:handle"}},
+            )
+            for name in ("left", "right")
+        )
+    )
+    (environment.path / "smoothop.toml").write_text("[plugins]\nstrict = true\n")
+    ended = environment.execute("-m", "smoothop", "run", "--all", check=False)
+    assert ended.returncode == 2
+    assert "acme-left" in ended.stderr
+    assert ended.stderr.count("handler 'same' is") == 1
+    listed = environment.execute("-m", "smoothop", "list")
+    assert listed.stderr.count("same: ") == 1
+
+
 def test_max_failures_of_the_file_counts(tmp_path):
     environment = Environment.create(tmp_path / "env")
     raises = """

@@ -75,4 +75,5 @@ def _show_table(handlers: tuple[HandlerInfo, ...]) -> None:
         for info in handlers
     ]
     show(*table(("NAME", "STATE", "DISTRIBUTION", "VERSION", "TARGET"), rows))
-    say(*(f"{info.name}: {info.error}" for info in handlers if info.error))
+    # Once, though each of those in conflict says it.
+    say(*dict.fromkeys(f"{info.name}: {info.error}" for info in handlers if info.error))

@@ -20,7 +20,7 @@ def command(
         bool, typer.Option("--observer", help="A hook plugin instead of a handler.")
     ] = False,
 ) -> None:
-    """Write a new package with a handler, its tests included, into the folder NAME."""
+    """Write a new package that brings a handler, tests included."""
     written = write_package(Path(), name, observer=observer)
     show(*(f"wrote {path}" for path in written))
     python = Path(sys.executable).name
