@@ -1,6 +1,7 @@
 """`smoothop list` and `smoothop version` in real processes."""
 
 import json
+import re
 
 import pytest
 from support.wheels import build_wheel
@@ -51,6 +52,14 @@ def test_json_has_the_keys_of_the_contract(acme, tmp_path):
         "state": "unchecked",
         "error": None,
     }
+
+
+def test_check_shows_how_long_each_import_took(acme, tmp_path):
+    ended = acme.smoothop("list", "--check", cwd=tmp_path)
+    head, *rows = ended.stdout.splitlines()
+    assert head.split()[-1] == "IMPORT"
+    assert all(re.search(r" \d+ ms$", row) for row in rows)
+    assert "IMPORT" not in acme.smoothop("list", cwd=tmp_path).stdout
 
 
 def test_check_imports_each_and_ends_with_7_if_one_is_broken(acme, tmp_path):

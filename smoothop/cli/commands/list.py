@@ -33,13 +33,12 @@ def command(
     """Show the installed handlers; imports none without --check."""
     resolved = context.obj.resolve(config)
     registry = context.obj.discover(resolved)
-    if check:
-        _load_all(registry)
+    times = _load_all(registry) if check else {}
     handlers = registry.handlers
     if as_json:
         show_json([_record(info) for info in handlers])
     else:
-        _show_table(handlers)
+        _show_table(handlers, times)
     if check and any(info.state == "broken" for info in handlers):
         raise typer.Exit(ExitCode.PLUGIN)
     # The list is there all the same, but what is switched off may not be what was meant.
@@ -47,7 +46,9 @@ def command(
         raise ProblemsError(resolved.problems)
 
 
-def _load_all(registry: Registry) -> None:
+def _load_all(registry: Registry) -> dict[str, float]:
+    """Import each handler in turn; return the seconds each took, by reference."""
+    times = {}
     for info in registry.handlers:
         if info.state != "disabled":
             with suppress(PluginLoadError), plugins_print_to_stderr():  # kept in `handlers`
@@ -55,7 +56,9 @@ def _load_all(registry: Registry) -> None:
                 try:
                     registry.load(info.reference)
                 finally:
-                    remark_slow_import(info.label, perf_counter() - began)
+                    times[info.reference] = perf_counter() - began
+                    remark_slow_import(info.label, times[info.reference])
+    return times
 
 
 def _record(info: HandlerInfo) -> dict[str, str | None]:
@@ -63,17 +66,24 @@ def _record(info: HandlerInfo) -> dict[str, str | None]:
     return {key: known[key] for key in _KEYS}
 
 
-def _show_table(handlers: tuple[HandlerInfo, ...]) -> None:
+def _show_table(handlers: tuple[HandlerInfo, ...], times: dict[str, float]) -> None:
     if not handlers:
         say(
             f"No handler is installed in {sys.prefix}.",
             "Install a package that brings one (entry-point group smoothoperator.handlers).",
         )
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (info.name, info.state, info.distribution or "-", info.version or "-", info.target)
         for info in handlers
     ]
-    show(*table(("NAME", "STATE", "DISTRIBUTION", "VERSION", "TARGET"), rows))
+    heads: tuple[str, ...] = ("NAME", "STATE", "DISTRIBUTION", "VERSION", "TARGET")
+    if times:
+        heads = (*heads, "IMPORT")
+        rows = [
+            (*row, f"{times[info.reference] * 1000:.0f} ms" if info.reference in times else "-")
+            for row, info in zip(rows, handlers, strict=True)
+        ]
+    show(*table(heads, rows))
     # Once, though each of those in conflict says it.
     say(*dict.fromkeys(f"{info.name}: {info.error}" for info in handlers if info.error))
