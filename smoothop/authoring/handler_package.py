@@ -104,7 +104,7 @@ def _readme(name: PackageName) -> str:
     return f"""\
 # {name.distribution}
 
-A handler for [smoothop](https://pypi.org/project/smoothop/): answers each message with a greeting.
+A handler for smoothop: answers each message with a greeting.
 
 ```console
 $ pip install {name.distribution}

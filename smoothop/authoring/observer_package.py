@@ -96,7 +96,7 @@ def _readme(name: PackageName) -> str:
     return f"""\
 # {name.distribution}
 
-An observer for [smoothop](https://pypi.org/project/smoothop/): logs each panic, and each worker
+An observer for smoothop: logs each panic, and each worker
 that gives up.
 
 ```console
