@@ -34,6 +34,10 @@ class Config:
         stuck_after: seconds after which a `handle` that has not returned is reported; 0 = off.
         concurrency: how many `handle` calls of this worker may run side by side.
         critical: `smoothop run` ends when this worker has used up its panics.
+        max_memory: bytes that the child process of a worker may hold after a `handle` before a
+            fresh one takes its place; 0 = no limit. Only for ``run_in="process"``.
+        max_handles: `handle` calls after which the same happens; 0 = no limit. Only for
+            ``run_in="process"``.
 
     Raises:
         ValueError: a value is out of range or of the wrong type; names the field.
@@ -51,6 +55,8 @@ class Config:
     stuck_after: Duration = 0
     concurrency: int = 1
     critical: bool = False
+    max_memory: int = 0
+    max_handles: int = 0
 
     def __post_init__(self) -> None:
         for name, check in FIELD_CHECKS.items():
@@ -60,6 +66,9 @@ class Config:
                 f"panic_backoff_max: {self.panic_backoff_max:g} s is less than panic_backoff "
                 f"({self.panic_backoff:g} s); give at least that, or 0 for a constant backoff"
             )
+        for name in ("max_memory", "max_handles"):
+            if getattr(self, name) and self.run_in != "process":
+                raise ValueError(f"{name}: only for run_in='process', not {self.run_in!r}")
 
 
 def _at_least(least: int) -> Callable[[object, str], int]:
@@ -97,6 +106,8 @@ FIELD_CHECKS: dict[str, Callable[[object, str], object]] = {
     "stuck_after": seconds,
     "concurrency": _at_least(1),
     "critical": _flag,
+    "max_memory": _at_least(0),
+    "max_handles": _at_least(0),
 }
 """Field of `Config` -> what checks a value for it and returns it as it is kept."""
 

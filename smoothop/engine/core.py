@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
+    from smoothop.engine.process.recipe import Maker
     from smoothop.engine.receipt import Receipt
     from smoothop.handlers import HandlerCalls
 
@@ -53,6 +54,8 @@ class WorkerCore:
         calls: HandlerCalls,
         config: Config,
         logger: logging.Logger,
+        *,
+        maker: Maker | None = None,
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
@@ -60,6 +63,9 @@ class WorkerCore:
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
+        self._maker = maker
+        self._recipe: bytes | None = None
+        self._make_ready(config)
         self.log = WorkerLog(logger, name)
         self.handler_logger = handler_logger(logger, name)
         self.lock = self.machine.lock()
@@ -156,7 +162,9 @@ class WorkerCore:
         with self.lock:
             if self.mailbox.refusal is not None:
                 raise self.mailbox.refusal()
-            self.config = refuse_unbuilt(replace(self.config, **changes))
+            config = refuse_unbuilt(replace(self.config, **changes))
+            self._make_ready(config)
+            self.config = config
             run = self.run
             again = run is not None and (self._start_again or not run.leaving)
             if run is not None and again:
@@ -339,11 +347,22 @@ class WorkerCore:
         try:
             if self.calls.is_async:
                 self.operator._loop_host().launch(run)  # noqa: SLF001 - the engine's own door
+            elif self._recipe is not None and run.config.run_in == "process":
+                from smoothop.engine.process.runner import launch  # noqa: PLC0415 - as above
+
+                launch(run.slot, self._recipe)
             else:
                 launch_thread(run.slot)
         except Exception as error:
             self._launch_failed(run, error)
             raise SmoothopError(f"worker {self.name} could not be started: {error}") from error
+
+    def _make_ready(self, config: Config) -> None:
+        """Find out, as soon as that is wanted, how to make the handler in a child process."""
+        if config.run_in == "process" and self._recipe is None:
+            from smoothop.engine.process.recipe import recipe  # noqa: PLC0415 - few need it
+
+            self._recipe = recipe(self.calls, self._maker)
 
     def _launch_failed(self, run: Run, error: Exception) -> None:
         self.note_error(typed_text(error))
@@ -413,7 +432,7 @@ def refuse_unbuilt(config: Config) -> Config:
         ConfigError: names the field.
     """
     later: dict[str, Callable[[Any], bool]] = {
-        "run_in": lambda value: value != "thread",
+        "run_in": lambda value: value == "pool",
         "concurrency": lambda value: value != 1,
         "stuck_after": lambda value: value != 0,
     }

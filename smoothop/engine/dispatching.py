@@ -39,7 +39,7 @@ def dispatch(
             ),
         )
     waiter = Waiter(core.machine)
-    wait = _RoomWait(core, receipt, limit, waiter)
+    wait = RoomWait(core, receipt, limit, waiter)
     try:
         while not wait.accepted():
             waiter.wait(wait.left())
@@ -60,7 +60,7 @@ async def dispatch_async(
     if core.mailbox.offer(receipt):
         return receipt
     waiter = LoopWaiter(running_loop())
-    wait = _RoomWait(core, receipt, limit, waiter)
+    wait = RoomWait(core, receipt, limit, waiter)
     try:
         while not wait.accepted():
             await waiter.wait(wait.left())
@@ -85,7 +85,7 @@ async def dispatch_async_inside(
         return await dispatch_async(core, message, timeout, copy_context())
 
 
-class _RoomWait:
+class RoomWait:
     """One dispatcher's wait for room in a mailbox."""
 
     def __init__(

@@ -159,7 +159,14 @@ class Operator:
 
     # -- which workers there are
 
-    def add_handler(self, name: str, handler: object, config: Config = _DEFAULT) -> Worker:
+    def add_handler(
+        self,
+        name: str,
+        handler: object,
+        config: Config = _DEFAULT,
+        *,
+        _maker: Callable[[], Any] | None = None,
+    ) -> Worker:
         """Register a handler as the worker `name`; does not start it.
 
         Args:
@@ -169,7 +176,8 @@ class Operator:
 
         Raises:
             ValueError: the name is malformed.
-            InvalidHandlerError: `handler` is not a handler; says what is wrong with it.
+            InvalidHandlerError: `handler` is not a handler, or cannot be made in the process it is
+                to run in; says what is wrong with it.
             WorkerExistsError: there is a worker of that name.
             ConfigError: the config asks for what this version cannot do.
             OperatorClosedError: the operator is closed.
@@ -179,7 +187,7 @@ class Operator:
         chosen = calls.config if config is _DEFAULT and calls.config is not None else config
         if not isinstance(chosen, Config):
             raise ValueError(f"config: a smoothop.Config, not {chosen!r}")
-        core = WorkerCore(self, name, calls, chosen, self._logger)
+        core = WorkerCore(self, name, calls, chosen, self._logger, maker=_maker)
         view = Worker(core)
         watches = self._observers.watches(view, handler)
         with self._lock:
@@ -503,6 +511,13 @@ class Operator:
     def _core(self, name: str) -> WorkerCore:
         core = self._cores.get(name)
         if core is None or self._closed is not None:
+            raise self._missing(name)
+        return core
+
+    def _target(self, name: str) -> WorkerCore:
+        """Return the worker that a message goes to; for those who dispatch without blocking."""
+        core = self._cores.get(name)
+        if core is None:
             raise self._missing(name)
         return core
 

@@ -19,7 +19,8 @@ from smoothop.errors import SmoothopError
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
 
-_OWN_OUTCOME: Final = "the outcome of a message to itself"
+OWN_OUTCOME: Final = "the outcome of a message to itself"
+OWN_DELIVERY: Final = "the delivery of a message to itself"
 
 
 class Receipt(Latch):
@@ -34,7 +35,7 @@ class Receipt(Latch):
     __slots__ = (
         "__weakref__",
         "_cause",
-        "_core",
+        "core",
         "_delivery",
         "_failure",
         "_open",
@@ -48,13 +49,16 @@ class Receipt(Latch):
     accepted_at: float
     """Monotonic time of acceptance; set by the mailbox, before anybody can take the message."""
 
+    core: WorkerCore
+    """The worker it was sent to."""
+
     def __init__(
         self, core: WorkerCore, message: Any, sender_context: VariableContext | None = None
     ) -> None:
         self.is_set = False
         self._waiters = None
         self._open = True
-        self._core = core
+        self.core = core
         self._delivery: Latch | None = None
         self.delivered = False
         self.message = message
@@ -62,7 +66,7 @@ class Receipt(Latch):
 
     def __repr__(self) -> str:
         state = "done" if self.is_set else "delivered" if self.delivered else "waiting"
-        return f"<Receipt worker={self._core.name!r} {state}>"
+        return f"<Receipt worker={self.core.name!r} {state}>"
 
     # -- for the dispatcher
 
@@ -85,9 +89,9 @@ class Receipt(Latch):
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.delivered and not self.is_set:
-            refuse_own_wait((self._core,), "the delivery of a message to itself")
-            refuse_blocking_loop((self._core,))
-            self._delivery_latch().wait(self._core.machine, limit)
+            refuse_own_wait((self.core,), OWN_DELIVERY)
+            refuse_blocking_loop((self.core,))
+            self.delivery_latch().wait(self.core.machine, limit)
         return self.delivered
 
     def result(self, timeout: Duration | None = None) -> Any:
@@ -108,7 +112,7 @@ class Receipt(Latch):
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.is_set and not self._wait_for_outcome(limit):
-            raise TimeoutError(f"no outcome from worker {self._core.name} within {limit:g} seconds")
+            raise TimeoutError(f"no outcome from worker {self.core.name} within {limit:g} seconds")
         return self._outcome()
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -117,8 +121,8 @@ class Receipt(Latch):
             if slot is None:
                 yield from self.wait_async(None).__await__()
             else:
-                refuse_own_wait((self._core,), _OWN_OUTCOME)
-                with waits_without_limit(slot, (self._core,), "an outcome", self.done):
+                refuse_own_wait((self.core,), OWN_OUTCOME)
+                with waits_without_limit(slot, (self.core,), "an outcome", self.done):
                     yield from self.wait_async(None).__await__()
         return self._outcome()
 
@@ -163,18 +167,19 @@ class Receipt(Latch):
         raise kind(text) from self._cause
 
     def _wait_for_outcome(self, limit: float | None) -> bool:
-        core, slot = self._core, current_slot()
+        core, slot = self.core, current_slot()
         if slot is None:  # no handler waits, so nobody can be waiting for the caller
             refuse_blocking_loop((core,))
             return self.wait(core.machine, limit)
-        refuse_own_wait((core,), _OWN_OUTCOME)
+        refuse_own_wait((core,), OWN_OUTCOME)
         refuse_blocking_loop((core,))
         if limit is not None:
             return self.wait(core.machine, limit)
         with waits_without_limit(slot, (core,), "an outcome", self.done):
             return self.wait(core.machine, None)
 
-    def _delivery_latch(self) -> Latch:
+    def delivery_latch(self) -> Latch:
+        """Return what is set when the message is delivered or never will be."""
         with MAKING:
             if self._delivery is None:
                 self._delivery = Latch()

@@ -65,7 +65,9 @@ class Slot:
         self.until: float | None = None
         self.receipt: Receipt | None = None
         self.stack: Callable[[], str] = lambda: "(not begun yet)"
-        self._supervision = Supervision(run.budget, has_setup=self.calls.setup is not None)
+        # For a child process there is always something to set up: the process.
+        has_setup = self.calls.setup is not None or run.config.run_in == "process"
+        self._supervision = Supervision(run.budget, has_setup=has_setup)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
         self._polling = self._make_context(self)
@@ -134,7 +136,7 @@ class Slot:
         """`handle`, called at `began`, returned `result`."""
         now = self._monotonic()
         if type(result) is not HandleResult:
-            return self.panicked(_wrong_result(result))
+            return self.panicked(wrong_result(result))
         run, receipt, status = self.run, self.receipt, result.status
         run.handled += 1
         if self._audience.handle or status is FAIL:
@@ -240,7 +242,8 @@ class Slot:
             receipt.settle(None, (kind, text), cause)
 
 
-def _wrong_result(result: object) -> TypeError:
+def wrong_result(result: object) -> TypeError:
+    """Return the error that says what came back instead of a `HandleResult`."""
     # By type(), not isinstance: that asks the object for its __class__, which may be anything.
     kind = type(result)
     if kind is CoroutineType:
