@@ -460,6 +460,11 @@ class Operator:
                 begin_watch(core, watch)
 
     @property
+    def is_closing(self) -> bool:
+        """Whether `close` has begun; stays so when it is over."""
+        return self._closing is not None or self._closed is not None
+
+    @property
     def observers(self) -> tuple[ObserverInfo, ...]:
         """What is known now about each plugin that follows the operator; also after `close`."""
         return self._observers.infos()
