@@ -37,7 +37,10 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Print a systemd unit for "smoothop run" with these arguments, in this directory."""
+    """Print a systemd unit that runs workers as a service.
+
+    It is for "smoothop run" with these arguments, in this directory.
+    """
     given = _parsed(arguments)
     invocation: Invocation = context.obj
     flags = {key: given.get(key) for key in ("name", "grace")}
