@@ -35,12 +35,12 @@ class Receipt(Latch):
     __slots__ = (
         "__weakref__",
         "_cause",
-        "core",
         "_delivery",
         "_failure",
         "_open",
         "_value",
         "accepted_at",
+        "core",
         "delivered",
         "message",
         "sender_context",
