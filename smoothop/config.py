@@ -62,7 +62,9 @@ class Config:
             )
 
 
-def _at_least(least: int) -> Callable[[object, str], int]:
+def at_least(least: int) -> Callable[[object, str], int]:
+    """Return what checks that a value is a whole number, at least that, and names its field."""
+
     def check(value: object, field: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{field}: a whole number of at least {least}, not {value!r}")
@@ -85,17 +87,17 @@ def _run_in(value: object, field: str) -> RunIn:
 
 
 FIELD_CHECKS: dict[str, Callable[[object, str], object]] = {
-    "max_panic_attempts": _at_least(0),
+    "max_panic_attempts": at_least(0),
     "panic_backoff": seconds,
     "panic_backoff_max": seconds,
     "panic_window": seconds,
     "message_only": _flag,
-    "mailbox_size": _at_least(1),
+    "mailbox_size": at_least(1),
     "max_dispatch_timeout": seconds,
     "stop_grace": seconds,
     "run_in": _run_in,
     "stuck_after": seconds,
-    "concurrency": _at_least(1),
+    "concurrency": at_least(1),
     "critical": _flag,
 }
 """Field of `Config` -> what checks a value for it and returns it as it is kept."""

@@ -339,6 +339,9 @@ class WorkerCore:
         try:
             if self.calls.is_async:
                 self.operator._loop_host().launch(run)  # noqa: SLF001 - the engine's own door
+            elif run.config.run_in == "pool":
+                self.thread = None
+                self.operator._shared_threads().launch(run.slot)  # noqa: SLF001 - the same
             else:
                 launch_thread(run.slot)
         except Exception as error:
@@ -413,7 +416,7 @@ def refuse_unbuilt(config: Config) -> Config:
         ConfigError: names the field.
     """
     later: dict[str, Callable[[Any], bool]] = {
-        "run_in": lambda value: value != "thread",
+        "run_in": lambda value: value == "process",
         "concurrency": lambda value: value != 1,
         "stuck_after": lambda value: value != 0,
     }
