@@ -11,13 +11,13 @@ import typer
 from smoothop.assembly.assemble import Assembly, assemble
 from smoothop.assembly.plan import Plan, plan_all, plan_hook_plugins, plan_named, runnable_names
 from smoothop.assembly.problems import Problem, ProblemsError
+from smoothop.assembly.versions import own_version
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.logs import Lines
 from smoothop.cli.options import ConfigOption
 from smoothop.cli.problems import tell_problems, tell_warnings
 from smoothop.cli.service import Service
 from smoothop.cli.terminal import plugins_print_to_stderr
-from smoothop.cli.versions import own_version
 from smoothop.engine.operator import Operator
 
 if TYPE_CHECKING:
