@@ -88,7 +88,7 @@ def test_adding_gives_the_view_of_the_worker(op, way):
     worker = op.add_handler("w", idle(way), Config(panic_backoff=2))
     assert isinstance(worker, Worker)
     assert op.worker("w") is worker
-    assert (worker.name, worker.config) == ("w", Config(panic_backoff=2))
+    assert (worker.name, worker.config) == ("w", way.config(panic_backoff=2))
     for member in ("name", "status", "config", "phase"):
         with pytest.raises(AttributeError):
             setattr(worker, member, "other")

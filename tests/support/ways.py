@@ -37,6 +37,10 @@ class Way:
     name = "thread"
     is_async = False
 
+    def config(self, **fields: Any) -> smoothop.Config:
+        """Return the config that a worker added with these fields has."""
+        return smoothop.Config(**fields)
+
     def handler(self, handle: Logic, **others: Any) -> Any:
         """Return a handler object with this `handle`, and with `setup`, `teardown`, `config`."""
         methods = {
@@ -72,6 +76,10 @@ class PoolWay(Way):
     """Sync handlers, on the threads that the workers of an operator share."""
 
     name = "pool"
+
+    def config(self, **fields: Any) -> smoothop.Config:
+        """Return the config that a worker added with these fields has."""
+        return smoothop.Config(run_in="pool", **fields)
 
     @contextmanager
     def operator(self, **options: Any) -> Iterator[smoothop.Operator]:
@@ -146,11 +154,11 @@ WAYS = (*OWN_WAYS, CallersLoopWay())
 
 
 class _PoolOperator(smoothop.Operator):
-    """Puts each worker in the pool, whatever else its config says."""
+    """Puts each worker in the pool that would have a thread of its own."""
 
     def add_handler(self, name: str, handler: object, *config: Any) -> smoothop.Worker:
         (chosen,) = config or (getattr(handler, "config", smoothop.Config()),)
-        if isinstance(chosen, smoothop.Config):
+        if isinstance(chosen, smoothop.Config) and chosen.run_in == "thread":
             chosen = replace(chosen, run_in="pool")
         return super().add_handler(name, handler, chosen)
 
