@@ -11,7 +11,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from smoothop.config import Config
 from smoothop.errors import InvalidHandlerError
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[[], object])
 _FACTORY_MARK = "__smoothop_handler_factory__"
+
+_methods: WeakKeyDictionary[FunctionType, bool] = WeakKeyDictionary()
+"""Methods that can be called with a context -> whether they are async."""
 
 
 class SyncHandler(Protocol):
@@ -144,7 +149,22 @@ def _own_config(handler: object) -> Config | None:
 
 
 def _checked(function: Callable[..., Any], what: str) -> bool:
-    """Check that `function` can be called with a context; tell whether it is async."""
+    """Check that `function` can be called with a context; tell whether it is async.
+
+    A method is looked into once, not for each object that has it: where a hundred thousand
+    handlers are added, the look costs more than all the rest.
+    """
+    method = function.__func__ if type(function) is MethodType else None
+    known = _methods.get(method) if type(method) is FunctionType else None
+    if known is not None:
+        return known
+    is_async = _looked_into(function, what)
+    if type(method) is FunctionType:
+        _methods[method] = is_async
+    return is_async
+
+
+def _looked_into(function: Callable[..., Any], what: str) -> bool:
     code = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
     if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
         raise InvalidHandlerError(f"{what} is a generator: it must return a result, not yield")
