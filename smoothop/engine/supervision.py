@@ -101,7 +101,7 @@ class PanicBudget:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._since_start = 0
-        self._times: deque[float] = deque()
+        self._times: deque[float] | None = None  # made by the first panic, if it is needed
         self.in_a_row = 0
 
     def add(self, now: float) -> int:
@@ -109,6 +109,7 @@ class PanicBudget:
         self._since_start += 1
         self.in_a_row += 1
         if self._policy.window:
+            self._times = self._times or deque()
             self._times.append(now)
         return self.attempts(now)
 
@@ -116,9 +117,10 @@ class PanicBudget:
         """Return how many panics count at `now`: all of this run, or those in the window."""
         if not self._policy.window:
             return self._since_start
-        while self._times and self._times[0] <= now - self._policy.window:
-            self._times.popleft()
-        return len(self._times)
+        times = self._times or deque()
+        while times and times[0] <= now - self._policy.window:
+            times.popleft()
+        return len(times)
 
     def exhausted(self, attempts: int) -> bool:
         """Tell whether that many panics are the limit."""
