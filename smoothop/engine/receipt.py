@@ -42,11 +42,11 @@ class Receipt(Latch):
     __slots__ = (
         "__weakref__",
         "_core",
-        "_delivery",
         "_open",
         "_value",
         "accepted_at",
         "delivered",
+        "delivery",
         "message",
         "sender_context",
     )
@@ -61,7 +61,7 @@ class Receipt(Latch):
         self._waiters = None
         self._open = True
         self._core = core
-        self._delivery: Latch | None = None
+        self.delivery: Latch | None = None
         self.delivered = False
         self.message = message
         self.sender_context = sender_context
@@ -130,14 +130,6 @@ class Receipt(Latch):
 
     # -- for the worker
 
-    def deliver(self) -> Any:
-        """Note that the handler is being given the message; return the message."""
-        message, self.message = self.message, None
-        self.delivered = True
-        if self._delivery is not None:
-            self._delivery.set()
-        return message
-
     def settle(
         self,
         value: Any,
@@ -155,8 +147,8 @@ class Receipt(Latch):
         self.is_set = True  # first the fact, then who waits: see Latch
         if self._waiters is not None:
             self.set()
-        if self._delivery is not None:
-            self._delivery.set()
+        if self.delivery is not None:
+            self.delivery.set()
         return True
 
     def _outcome(self) -> Any:
@@ -180,8 +172,8 @@ class Receipt(Latch):
 
     def _delivery_latch(self) -> Latch:
         with MAKING:
-            if self._delivery is None:
-                self._delivery = Latch()
+            if self.delivery is None:
+                self.delivery = Latch()
         if self.delivered or self.is_set:
-            self._delivery.set()
-        return self._delivery
+            self.delivery.set()
+        return self.delivery

@@ -102,7 +102,12 @@ class Slot:
                 if self.core.abandoned is not None:
                     self.core.abandon(self.core.abandoned)
                     return None
-                return self._make_context(self, receipt.deliver(), receipt.sender_context)
+                # Now it is delivered; here, for a call less for each message.
+                message, receipt.message = receipt.message, None
+                receipt.delivered = True
+                if receipt.delivery is not None:
+                    receipt.delivery.set()
+                return self._make_context(self, message, receipt.sender_context)
         return None if self._message_only else self._polling
 
     def nothing_to_call(self) -> Decision:
