@@ -78,7 +78,16 @@ class Policy:
 
     @classmethod
     def of(cls, config: Config) -> Policy:
-        """Return the policy that `config` asks for."""
+        """Return the policy that `config` asks for; workers that share a config share it."""
+        for known, policy in _latest:
+            if known is config:
+                return policy
+        policy = cls._of(config)
+        _latest[:] = [(config, policy)]
+        return policy
+
+    @classmethod
+    def _of(cls, config: Config) -> Policy:
         most = seconds(config.panic_backoff_max, "panic_backoff_max")
         base = seconds(config.panic_backoff, "panic_backoff") or DEFAULT_BACKOFF
         return cls(
@@ -87,6 +96,10 @@ class Policy:
             backoff_max=most,
             window=seconds(config.panic_window, "panic_window"),
         )
+
+
+_latest: list[tuple[Config, Policy]] = []
+"""The config last asked for, by identity: to compare two would cost as much as a new policy."""
 
 
 class PanicBudget:
