@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from smoothop.assembly.resolve import Resolved
     from smoothop.cli.application import Invocation
     from smoothop.cli.signals import SignalLadder
+    from smoothop.control.server import ControlServer
     from smoothop.plugins.registry import Registry
 
 NOTHING = (
@@ -63,11 +64,45 @@ def command(  # noqa: PLR0917 - typer makes options of them
             help="debug, info, warning, error or critical; default: info.",
         ),
     ] = None,
+    no_control: Annotated[
+        bool,
+        typer.Option("--no-control", help="Start no control server: nobody can look in or steer."),
+    ] = False,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http", metavar="HOST:PORT", help="Let the control server listen there as well."
+        ),
+    ] = None,
+    token_file: Annotated[
+        str | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="The token that is asked for over TCP; made if it is missing.",
+        ),
+    ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Let the control server refuse every change.")
+    ] = False,
+    show_payloads: Annotated[
+        bool,
+        typer.Option("--show-payloads", help="Show the messages that are sent in the audit log."),
+    ] = False,
 ) -> None:
     """Run workers in the foreground until SIGINT or SIGTERM."""
     invocation: Invocation = context.obj
     resolved = invocation.resolve(
-        config, name=name, grace=grace, log_format=log_format, log_level=log_level
+        config,
+        name=name,
+        grace=grace,
+        log_format=log_format,
+        log_level=log_level,
+        enabled=False if no_control else None,
+        http=http,
+        token_file=token_file,
+        read_only=read_only or None,
+        show_payloads=show_payloads or None,
     )
     tell_warnings(resolved.warnings)
     invocation.ladder.grace = resolved.operator["grace"].value
@@ -75,8 +110,33 @@ def command(  # noqa: PLR0917 - typer makes options of them
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
+        control = _control(resolved, assembly, registry)
     _begin(resolved, assembly, invocation.ladder, lines)
-    Service(assembly.operator, invocation.ladder, lines.announce).run()
+    service = Service(
+        assembly.operator,
+        invocation.ladder,
+        lines.announce,
+        last_step=(lambda: None) if control is None else control.close,
+    )
+    service.run()
+
+
+def _control(resolved: Resolved, assembly: Assembly, registry: Registry) -> ControlServer | None:
+    """Start the control server, before any worker runs."""
+    value = {key: given.value for key, given in resolved.control.items()}
+    if not value["enabled"]:
+        return None
+    from smoothop.control.facts import facts_of  # noqa: PLC0415 - 100 ms, only with control
+    from smoothop.control.server import ControlServer  # noqa: PLC0415 - the same
+
+    server = ControlServer(
+        assembly.operator,
+        name=resolved.operator["name"].value,
+        read_only=value["read_only"],
+        facts=facts_of(assembly.workers, registry),
+    )
+    server.start()
+    return server
 
 
 def _assembled(
