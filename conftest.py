@@ -7,6 +7,7 @@ from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 pytest_plugins = [
     "pytester",
+    "support.alone",
     "support.installed",
     "support.leaks",
     "support.places",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,13 @@ from smoothop.assembly.assemble import Assembly, assemble
 from smoothop.assembly.plan import Plan, plan_all, plan_hook_plugins, plan_named, runnable_names
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.assembly.versions import own_version
+from smoothop.cli.control import start_control
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.logs import Lines
+from smoothop.cli.notify import NotifySocket
 from smoothop.cli.options import ConfigOption
 from smoothop.cli.problems import tell_problems, tell_warnings
+from smoothop.cli.reporter import StateReporter
 from smoothop.cli.service import Service
 from smoothop.cli.terminal import plugins_print_to_stderr
 from smoothop.engine.operator import Operator
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from smoothop.assembly.resolve import Resolved
     from smoothop.cli.application import Invocation
     from smoothop.cli.signals import SignalLadder
-    from smoothop.control.server import ControlServer
     from smoothop.plugins.registry import Registry
 
 NOTHING = (
@@ -92,6 +95,7 @@ def command(  # noqa: PLR0917 - typer makes options of them
 ) -> None:
     """Run workers in the foreground until SIGINT or SIGTERM."""
     invocation: Invocation = context.obj
+    manager = _service_manager()
     resolved = invocation.resolve(
         config,
         name=name,
@@ -110,33 +114,19 @@ def command(  # noqa: PLR0917 - typer makes options of them
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
-        control = _control(resolved, assembly, registry)
+        end_control = start_control(resolved, assembly, registry)
     _begin(resolved, assembly, invocation.ladder, lines)
-    service = Service(
-        assembly.operator,
-        invocation.ladder,
-        lines.announce,
-        last_step=(lambda: None) if control is None else control.close,
-    )
-    service.run()
+    if manager is not None:
+        StateReporter(manager, assembly.operator, invocation.ladder, lines.announce).begin()
+    Service(assembly.operator, invocation.ladder, lines.announce, last_step=end_control).run()
 
 
-def _control(resolved: Resolved, assembly: Assembly, registry: Registry) -> ControlServer | None:
-    """Start the control server, before any worker runs."""
-    value = {key: given.value for key, given in resolved.control.items()}
-    if not value["enabled"]:
-        return None
-    from smoothop.control.facts import facts_of  # noqa: PLC0415 - 100 ms, only with control
-    from smoothop.control.server import ControlServer  # noqa: PLC0415 - the same
-
-    server = ControlServer(
-        assembly.operator,
-        name=resolved.operator["name"].value,
-        read_only=value["read_only"],
-        facts=facts_of(assembly.workers, registry),
-    )
-    server.start()
-    return server
+def _service_manager() -> NotifySocket | None:
+    """Return whom to tell; first of all, so that what plugins start does not inherit it."""
+    try:
+        return NotifySocket.take(os.environ)
+    except ValueError as error:
+        raise ProblemsError([Problem("run", str(error))]) from None
 
 
 def _assembled(
