@@ -18,7 +18,7 @@ import typer
 import smoothop
 from smoothop import errors, events, hookspecs
 from smoothop.assembly import schema
-from smoothop.cli.application import COMMANDS
+from smoothop.cli.application import COMMANDS, module_of
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.config import CONFIG_FIELDS
 
@@ -99,7 +99,7 @@ def test_each_argument_of_a_hook_is_explained(hook):
 
 
 def test_each_command_shows_its_help():
-    shown = re.findall(r"^```\{smoothop-help\}(?: (\w+))?$", REFERENCE, re.MULTILINE)
+    shown = re.findall(r"^```\{smoothop-help\}(?: ([\w-]+))?$", REFERENCE, re.MULTILINE)
 
     assert shown == ["", *COMMANDS]
 
@@ -107,7 +107,7 @@ def test_each_command_shows_its_help():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_option_and_argument_of_a_command_is_explained(name):
     app = typer.Typer(add_completion=False)
-    app.command(name)(import_module(f"smoothop.cli.commands.{name}").command)
+    app.command(name)(module_of(name).command)
 
     for parameter in typer.main.get_command(app).params:
         assert parameter.name == "help" or parameter.help, parameter
@@ -140,7 +140,8 @@ def test_each_exit_code_is_explained():
 def test_each_key_of_the_configuration_file_is_explained():
     page = (DOCS / "reference" / "configuration-file.md").read_text()
 
-    for key in (*schema.OPERATOR, *schema.PLUGINS, *(schema.WORKER.keys() - CONFIG_FIELDS)):
+    settled = [key for table in schema.SETTLED.values() for key in table.checks]
+    for key in (*settled, *schema.PLUGINS, *(schema.WORKER.keys() - CONFIG_FIELDS)):
         assert re.search(rf"^ *\| `{key}` \|", page, re.MULTILINE)
     for variable in schema.KNOWN_VARIABLES:
         assert variable in REFERENCE
@@ -151,7 +152,7 @@ def test_each_dependency_has_its_reason():
     design = (DOCS / "design.md").read_text()
 
     for requirement in project["dependencies"]:
-        name, versions = re.fullmatch(r"([a-z-]+)(.*)", requirement).groups()
+        name, versions = re.fullmatch(r"([a-z0-9-]+)(.*)", requirement).groups()
         assert re.search(
             rf"^\| {name} \| [\d.]+ \| `{re.escape(versions)}` \|", design, re.MULTILINE
         )
