@@ -109,11 +109,9 @@ class Pool:
         """End all threads: at once, or as soon as they come back from a slot."""
         with self.lock:
             self._closed = True
-            idle, self._idle = self._idle, []
+            self._wake_idle()
             leaving = [carrier.thread for carrier in self.carriers if carrier.runner is None]
             self._watch.wake()
-        for carrier in idle:
-            carrier.waiter.wake()
         for thread in leaving:
             if thread is not None and thread.ident != threading.get_ident():
                 thread.join(LAST_STEPS)
@@ -141,7 +139,8 @@ class Pool:
                     self._dismiss(carrier)
                     return None
                 self._idle.append(carrier)
-            if not carrier.waiter.wait(RETIRED_AFTER) and self._is_retired(carrier):
+                limit = None if self._is_last(carrier) else RETIRED_AFTER
+            if not carrier.waiter.wait(limit) and self._is_retired(carrier):
                 return None
 
     def park(self, runner: PoolRunner, until: float | None) -> None:
@@ -166,6 +165,8 @@ class Pool:
         with self.lock:
             runner.place = GONE
             self._slots -= 1
+            if not self._slots:
+                self._wake_idle()
 
     def others_wait(self) -> bool:
         """Tell whether a slot waits for a carrier."""
@@ -253,6 +254,8 @@ class Pool:
             carrier.runner = None
             carrier.turns += 1
             self.returned += 1
+        elif carrier in self._idle:
+            self._idle.remove(carrier)
 
     def _next(self) -> PoolRunner | None:
         if not self._line and self._agenda:
@@ -271,6 +274,13 @@ class Pool:
             runner.place = READY
         self._line.extend(due)
         return bool(due)
+
+    def _wake_idle(self) -> None:
+        for carrier in self._idle:
+            carrier.waiter.wake()
+
+    def _is_last(self, carrier: Carrier) -> bool:
+        return self.carriers == [carrier] and self._slots > 0
 
     def _dismiss(self, carrier: Carrier) -> None:
         if carrier in self.carriers:
@@ -296,9 +306,9 @@ class Pool:
         with self.lock:
             if carrier not in self._idle:
                 return False
-            self._idle.remove(carrier)
-            if len(self.carriers) == 1 and self._slots:
+            if self._is_last(carrier):
                 return False
+            self._idle.remove(carrier)
             self._dismiss(carrier)
             if not self.carriers:
                 self._watch.wake()

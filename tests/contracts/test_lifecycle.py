@@ -8,7 +8,6 @@ from support.gates import DEADLINE, Gate
 
 from smoothop import (
     Completion,
-    Config,
     SmoothopError,
     Status,
     StopTimeoutError,
