@@ -99,7 +99,7 @@ def _take_late(machine: SimMachine) -> None:
     operator.add_handler("slow", handle)
     operator.start("slow")
     machine.sleep(0.5)
-    slot = operator._cores["slow"].run.slot
+    slot = operator._cores["slow"].run.slots[0]
     take = slot._take
 
     def close_in_between() -> object:
