@@ -1,6 +1,6 @@
 """What observers cost a worker, and which design keeps a bad one away from it; all in one run.
 
-    python bench/hooks.py [--quick]
+    python -m bench.hooks [--quick]
 
 The same implementations of `smoothop_handle` are called in three ways:
 
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import hooks_prometheus
+from bench import hooks_prometheus
 from smoothop import Config, Operator, Registry, done, hookimpl
 from smoothop.engine.completion import Completion
 from smoothop.engine.streams import make_event

@@ -1,6 +1,6 @@
 """What smoothop-prometheus costs, beside the Prometheus client called by hand in the handler.
 
-    python bench/hooks_prometheus.py [--quick]
+    python -m bench.hooks_prometheus.py [--quick]
 
 By hand the handler takes the time of its own work and observes it, with the labels looked up at
 each call or once before. The plugin counts in the same buckets, and panics, messages and states

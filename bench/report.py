@@ -6,58 +6,53 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from measuring import Scale
+from bench.measuring import Figures
+from bench.rows import UNITS, Row
+from bench.running import SUBJECTS, WAYS, Task
 
-SUBJECTS: Final = ("bare", "smoothop", "pykka")
-UNITS: Final = {"ns": 1e9, "us": 1e6}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        name: what the subjects call it.
-        title: what was measured.
-        unit: a key of `UNITS`.
-        goal: the most that smoothop may take on a machine without other load, in `unit`.
-    """
-
-    name: str
-    title: str
-    unit: str
-    goal: float | None = None
+DISTRIBUTIONS: Final = (
+    "smoothop",
+    "pykka",
+    "mode-streaming",
+    "dramatiq",
+    "huey",
+    "taskiq",
+    "apscheduler",
+)
 
 
 @dataclass(slots=True)
 class Results:
-    """All measurements of one run, in seconds, by row and subject."""
+    """All figures of one run, in seconds or bytes, by measurement, figure and subject."""
 
-    samples: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    samples: dict[tuple[Task, str], list[float]] = field(default_factory=dict)
 
-    def add(self, row: str, subject: str, seconds: float) -> None:
-        self.samples.setdefault((row, subject), []).append(seconds)
+    def add(self, task: Task, figures: Figures) -> None:
+        for name, value in figures.items():
+            self.samples.setdefault((task, name), []).append(value)
 
-    def median(self, row: str, subject: str) -> float | None:
-        return self._of(statistics.median, row, subject)
+    def of(self, row: Row, subject: str, *, on_one_core: bool = False) -> list[float]:
+        """Return the figures of a row and a subject, in the row's unit."""
+        taken = self.samples.get((Task(subject, row.measure, on_one_core), row.figure), [])
+        return [value * UNITS[row.unit] for value in taken]
 
-    def best(self, row: str, subject: str) -> float | None:
-        return self._of(min, row, subject)
+    def median(self, row: Row, subject: str, *, on_one_core: bool = False) -> float | None:
+        taken = self.of(row, subject, on_one_core=on_one_core)
+        return statistics.median(taken) if taken else None
 
-    def ratio(self, row: str, subject: str, base: str) -> float | None:
-        """Return how many times as long `subject` takes as `base`, by their medians."""
-        mine, theirs = self.median(row, subject), self.median(row, base)
-        return None if mine is None or theirs is None else mine / theirs
 
-    def _of(self, pick: Callable[[list[float]], float], row: str, subject: str) -> float | None:
-        taken = self.samples.get((row, subject))
-        return None if taken is None else pick(taken)
+def lines_of(rows: Iterable[Row]) -> Iterator[tuple[Row, bool]]:
+    """Give each row, and again where it is measured on one core as well."""
+    for row in rows:
+        yield row, False
+        if row.pinned:
+            yield row, True
 
 
 def machine() -> dict[str, Any]:
@@ -70,8 +65,7 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 2),
         "switch_interval": sys.getswitchinterval(),
-        "smoothop": version_of("smoothop"),
-        "pykka": version_of("pykka"),
+        **{name: version_of(name) for name in DISTRIBUTIONS},
     }
 
 
@@ -83,69 +77,75 @@ def version_of(distribution: str) -> str:
         return "not installed"
 
 
-def as_dict(rows: list[Row], results: Results, scale: Scale) -> dict[str, Any]:
-    """Return everything as plain data; times in each row's unit."""
+def as_dict(rows: list[Row], results: Results, rounds: int) -> dict[str, Any]:
+    """Return everything as plain data; figures in each row's unit."""
     return {
         "machine": machine(),
-        "rounds": scale.rounds,
-        "clock": scale.clock.__name__,
-        "rows": [_row_dict(row, results) for row in rows],
+        "rounds": rounds,
+        "rows": [_row_dict(row, pinned, results) for row, pinned in lines_of(rows)],
     }
 
 
-def _row_dict(row: Row, results: Results) -> dict[str, Any]:
-    scale = UNITS[row.unit]
+def _row_dict(row: Row, pinned: bool, results: Results) -> dict[str, Any]:
+    medians = _medians(row, pinned, results)
     return {
-        "name": row.name,
         "title": row.title,
+        "one_core": pinned,
         "unit": row.unit,
-        "goal": row.goal,
-        "median": {who: _scaled(results.median(row.name, who), scale) for who in SUBJECTS},
-        "best": {who: _scaled(results.best(row.name, who), scale) for who in SUBJECTS},
-        "to_bare": _scaled(results.ratio(row.name, "smoothop", "bare"), 1),
-        "to_pykka": _scaled(results.ratio(row.name, "smoothop", "pykka"), 1),
+        "goals": dict(row.goals),
+        "median": {who: round(value, 4) for who, value in medians.items()},
+        "best": {
+            who: round(_best(row, results.of(row, who, on_one_core=pinned)), 4) for who in medians
+        },
+        "ratio_to_thread": _ratios(medians, "thread"),
+        "ratio_to_bare": _ratios(medians, "bare Python"),
     }
 
 
-def as_table(rows: list[Row], results: Results, scale: Scale) -> str:
-    """Return the table, with the machine above it."""
-    lines = [f"{key:16}{value}" for key, value in machine().items()]
-    lines.append(f"{'clock':16}{scale.clock.__name__}")
-    lines += ["", f"medians of {scale.rounds} interleaved rounds; best of them in brackets", ""]
-    lines.append(
-        f"{'':44}{'unit':>5}{'bare':>17}{'smoothop':>17}{'pykka':>17}"
-        f"{'/ bare':>8}{'/ pykka':>9}{'goal':>7}"
-    )
-    return "\n".join([*lines, *(_line(row, results) for row in rows)])
+def _best(row: Row, values: list[float]) -> float:
+    return max(values) if row.more_is_better else min(values)
 
 
-def _line(row: Row, results: Results) -> str:
-    scale = UNITS[row.unit]
-    cells = (
-        _cell(results.median(row.name, who), results.best(row.name, who), scale) for who in SUBJECTS
-    )
-    to_bare = _ratio(results.ratio(row.name, "smoothop", "bare"))
-    to_pykka = _ratio(results.ratio(row.name, "smoothop", "pykka"))
-    goal = "" if row.goal is None else f"{row.goal:g}"
-    return f"{row.title:44}{row.unit:>5}{''.join(cells)}{to_bare:>8}{to_pykka:>9}{goal:>7}"
+def _medians(row: Row, pinned: bool, results: Results) -> dict[str, float]:
+    found = ((who, results.median(row, who, on_one_core=pinned)) for who in SUBJECTS)
+    return {who: value for who, value in found if value is not None}
 
 
-def _cell(median: float | None, best: float | None, scale: float) -> str:
-    if median is None or best is None:
-        return f"{'-':>17}"
-    return f"{_short(median * scale)} ({_short(best * scale)})".rjust(17)
+def _ratios(medians: dict[str, float], base: str) -> dict[str, float] | None:
+    if not medians.get(base):
+        return None
+    return {who: round(value / medians[base], 3) for who, value in medians.items()}
+
+
+def as_table(rows: list[Row], results: Results, rounds: int) -> str:
+    """Return a Markdown table, the machine above it."""
+    who = [name for name in SUBJECTS if any(results.of(row, name) for row in rows)]
+    head = [f"{key}: {value}" for key, value in machine().items()]
+    lines = [f"| {' | '.join(['', 'unit', *who, 'goal'])} |", "|---" * (len(who) + 3) + "|"]
+    lines += [_line(row, pinned, results, who) for row, pinned in lines_of(rows)]
+    return "\n".join([*head, "", f"medians of {rounds} interleaved rounds", "", *lines])
+
+
+def _line(row: Row, pinned: bool, results: Results, who: list[str]) -> str:
+    medians = _medians(row, pinned, results)
+    title = f"{row.title}, on one core" if pinned else row.title
+    cells = [_cell(row, name, medians.get(name), pinned) for name in who]
+    sign = "at least" if row.more_is_better else "at most"
+    goals = sorted(set(row.goals.values()))
+    goal = f"{sign} {' / '.join(f'{value:,g}' for value in goals)}" if goals and not pinned else ""
+    return f"| {' | '.join([title, row.unit, *cells, goal])} |"
+
+
+def _cell(row: Row, subject: str, value: float | None, pinned: bool) -> str:
+    if value is None:
+        return ""
+    goal = None if pinned or subject not in WAYS else row.goals.get(subject)
+    missed = goal is not None and (value < goal if row.more_is_better else value > goal)
+    return f"**{_short(value)}**" if missed else _short(value)
 
 
 def _short(value: float) -> str:
-    return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
-
-
-def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _scaled(value: float | None, scale: float) -> float | None:
-    return None if value is None else round(value * scale, 3)
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def read_cpu(text: str) -> str | None:

@@ -1,6 +1,6 @@
 """What `import smoothop` costs a whole process, and what it imports.
 
-    python bench/startup.py [--json FILE] [--rounds N]
+    python -m bench.startup [--json FILE] [--rounds N]
 
 Each command runs in a fresh interpreter, all of them in turn, round after round; the times are
 those of the whole process, less those of an empty one. Ends with exit code 1 if the import loads
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from report import machine
+from bench.report import machine
 
 BASE: Final = "pass"
 COMMANDS: Final = {

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pykka import ActorRef, ThreadingActor
 
-from measuring import Measure, Scale, pinned, timed_trips, wake_latency
+from bench.measuring import Figures, Measure, Scale, resident, timed_trips, wake_latency
 
 
 class Busy(ThreadingActor):
@@ -91,10 +91,25 @@ def wake(scale: Scale) -> float:
         return wake_latency(send, scale.trips)
 
 
-ROWS: Final[dict[str, Measure]] = {
+def fewer_idle(scale: Scale) -> Figures:
+    """Measure actors that nobody tells anything."""
+    before = resident()
+    began = time.perf_counter()
+    refs = [Sink.start() for _ in range(scale.fewer_idle)]
+    started = time.perf_counter()
+    memory = (resident() - before) / len(refs)
+    stop = time.perf_counter()
+    for ref in refs:
+        ref.stop(block=False)
+    for ref in refs:
+        ref.actor_stopped.wait()
+    return {"start": started - began, "stop": time.perf_counter() - stop, "memory": memory}
+
+
+MEASURES: Final[dict[str, Measure]] = {
     "handle": handle,
     "message": message,
     "round trip": round_trip,
-    "round trip, one core": pinned(round_trip),
     "wake": wake,
+    "fewer idle": fewer_idle,
 }

@@ -5,14 +5,19 @@ The floor for everything else: no supervision, no metrics, no outcome, no bound 
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Final
 
-from measuring import Measure, Scale, pinned, timed_trips, wake_latency
+from bench.measuring import Figures, Measure, Scale, resident, timed_trips, wake_latency
+from bench.subjects.processes import KILOBYTE, PIECES, TURNS, count_down
+from bench.subjects.ways import BLOCKED_FOR, CROWD
 from smoothop import HandleResult, done
 
 
@@ -82,12 +87,74 @@ def wake(scale: Scale) -> float:
         return wake_latency(send, scale.trips)
 
 
-ROWS: Final[dict[str, Measure]] = {
+def fewer_idle(scale: Scale) -> Figures:
+    """Measure threads that wait for a lock each."""
+    before = resident()
+    locks = [threading.Lock() for _ in range(scale.fewer_idle)]
+    for lock in locks:
+        lock.acquire()
+    threads = [threading.Thread(target=lock.acquire) for lock in locks]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    started = time.perf_counter()
+    memory = (resident() - before) / len(locks)
+    stop = time.perf_counter()
+    for lock in locks:
+        lock.release()
+    for thread in threads:
+        thread.join()
+    return {"start": started - began, "stop": time.perf_counter() - stop, "memory": memory}
+
+
+def blocking(_: Scale) -> float:
+    began = time.perf_counter()
+    with ThreadPoolExecutor(256) as executor:
+        for _ in range(CROWD):
+            executor.submit(time.sleep, BLOCKED_FOR)
+    return time.perf_counter() - began
+
+
+def _echo(connection: Connection) -> None:
+    while (message := connection.recv()) is not None:
+        connection.send(message)
+
+
+def process_trip(scale: Scale) -> float:
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    child = multiprocessing.get_context("spawn").Process(target=_echo, args=(theirs,))
+    child.start()
+
+    def trip() -> None:
+        ours.send(KILOBYTE)
+        ours.recv()
+
+    taken = timed_trips(trip, scale)
+    ours.send(None)
+    child.join()
+    return taken
+
+
+def _seconds_for_pieces(processes: int) -> float:
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        pool.map(count_down, [TURNS // 10] * 2 * processes, chunksize=1)  # all are there
+        began = time.perf_counter()
+        pool.map(count_down, [TURNS] * PIECES, chunksize=1)
+        return time.perf_counter() - began
+
+
+def two_cores(_: Scale) -> Figures:
+    one, two = _seconds_for_pieces(1), _seconds_for_pieces(2)
+    return {"speedup": one / two}
+
+
+MEASURES: Final[dict[str, Measure]] = {
     "handle": handle,
-    "handle, stream unread": handle,
-    "handle, stream read": handle,
     "message": message,
     "round trip": round_trip,
-    "round trip, one core": pinned(round_trip),
     "wake": wake,
+    "fewer idle": fewer_idle,
+    "blocking": blocking,
+    "process trip": process_trip,
+    "two cores": two_cores,
 }

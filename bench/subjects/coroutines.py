@@ -6,10 +6,13 @@ The floor for async workers: no supervision, no metrics, no turn for others.
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from measuring import Measure, Scale
+from bench.measuring import Figures, Measure, Scale, Ticks, resident
+from bench.subjects.ways import BLOCKED_FOR, CROWD, HOUR
 from smoothop import HandleResult, done
 
 Queue = asyncio.Queue[tuple[Any, asyncio.Future[Any] | None]]
@@ -73,8 +76,57 @@ async def _round_trip(scale: Scale) -> float:
     return await _with_reader(body)
 
 
-ROWS: Final[dict[str, Measure]] = {
-    "async handle": lambda scale: asyncio.run(_handle(scale)),
-    "async message": lambda scale: asyncio.run(_message(scale)),
-    "async round trip": lambda scale: asyncio.run(_round_trip(scale)),
+async def _idle(count: int) -> Figures:
+    """Measure tasks that sleep for an hour."""
+    before = resident()
+    began = time.perf_counter()
+    tasks = [asyncio.create_task(asyncio.sleep(HOUR)) for _ in range(count)]
+    await asyncio.sleep(0)
+    started = time.perf_counter()
+    memory = (resident() - before) / count
+    stop = time.perf_counter()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    return {"start": started - began, "stop": time.perf_counter() - stop, "memory": memory}
+
+
+async def _tick(ticks: Ticks, due: float) -> None:
+    while True:
+        await asyncio.sleep(due - time.monotonic())
+        due = ticks.came(due)
+
+
+def ticks(scale: Scale) -> Figures:
+    seen, loop = Ticks(), asyncio.new_event_loop()
+
+    async def begin() -> list[asyncio.Task[None]]:
+        first = time.monotonic() + 0.5
+        return [
+            asyncio.create_task(_tick(seen, first + Ticks.every * number / scale.ticking))
+            for number in range(scale.ticking)
+        ]
+
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    kept = asyncio.run_coroutine_threadsafe(begin(), loop).result()
+    figures = seen.figures(scale)
+    del kept
+    return figures
+
+
+async def _blocking() -> float:
+    began = time.perf_counter()
+    await asyncio.gather(*(asyncio.sleep(BLOCKED_FOR) for _ in range(CROWD)))
+    return time.perf_counter() - began
+
+
+MEASURES: Final[dict[str, Measure]] = {
+    "handle": lambda scale: asyncio.run(_handle(scale)),
+    "message": lambda scale: asyncio.run(_message(scale)),
+    "round trip": lambda scale: asyncio.run(_round_trip(scale)),
+    "idle": lambda scale: asyncio.run(_idle(scale.idle)),
+    "fewer idle": lambda scale: asyncio.run(_idle(scale.fewer_idle)),
+    "ticks": ticks,
+    "blocking": lambda _: asyncio.run(_blocking()),
 }
