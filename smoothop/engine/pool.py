@@ -82,28 +82,28 @@ class Pool:
             self._slots += 1
             self._enqueue(runner)
 
-    def unpark(self, runner: PoolRunner, *, end: bool) -> bool:
-        """Put a parked slot in line; one that is carried will find that it was woken.
-
-        Args:
-            runner: the slot's.
-            end: do not put it in line if it can be taken out for good instead.
-
-        Returns:
-            Whether it was taken out: it belongs to the caller now.
-        """
+    def unpark(self, runner: PoolRunner) -> None:
+        """Put a parked slot in line; one that is carried will find that it was woken."""
         with self.lock:
-            if runner.place is CARRIED:
-                runner.woken = True
-            if runner.place is not PARKED:
-                return False
-            if runner.ticket is not None:
-                self._agenda.discard(runner.ticket)
-            if not end:
+            if runner.place is PARKED:
+                self._forget(runner)
                 self._enqueue(runner)
             else:
-                runner.place = GONE
-            return end
+                runner.woken = True
+
+    def take_out(self, runner: PoolRunner) -> bool:
+        """Take out for good a slot that is parked or in line; tell whether it was.
+
+        If so it belongs to the caller now; otherwise it will find that it was woken.
+        """
+        with self.lock:
+            out = runner.place in (PARKED, READY)
+            if out:
+                self._forget(runner)
+                runner.place = GONE  # in line, it is passed over
+            else:
+                runner.woken = True
+            return out
 
     def close(self) -> None:
         """End all threads: at once, or as soon as they come back from a slot."""
@@ -149,8 +149,7 @@ class Pool:
             if runner.woken:
                 self._enqueue(runner)
                 return
-            runner.place = PARKED
-            runner.ticket = None
+            runner.place, runner.ticket = PARKED, None
             if until is not None:
                 runner.ticket = self._agenda.push(until, runner)
                 self._watch.wake_by(until)
@@ -236,6 +235,10 @@ class Pool:
         if (self._coming or not self._call_up()) and self.is_short():
             self._watch.alert()
 
+    def _forget(self, runner: PoolRunner) -> None:
+        if runner.ticket is not None:
+            self._agenda.discard(runner.ticket)
+
     def _call_up(self) -> bool:
         try:
             carrier = self._idle.pop()
@@ -260,18 +263,19 @@ class Pool:
     def _next(self) -> PoolRunner | None:
         if not self._line and self._agenda:
             self._move(self.machine.monotonic(), BATCH)
-        if not self._line:
-            return None
-        runner = self._line.popleft()
-        self.taken += 1
-        runner.place = CARRIED
-        runner.woken = False
-        return runner
+        while self._line:
+            runner = self._line.popleft()
+            self.taken += 1
+            if runner.place is READY:
+                runner.place = CARRIED
+                runner.woken = False
+                return runner
+        return None
 
     def _move(self, now: float, most: int | None) -> bool:
         due = self._agenda.pop_due(now, most)
         for runner in due:
-            runner.place = READY
+            runner.place, runner.ticket = READY, None
         self._line.extend(due)
         return bool(due)
 

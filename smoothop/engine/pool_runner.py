@@ -10,7 +10,6 @@ from smoothop.engine import steps
 from smoothop.engine.current import enter_thread
 from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
 from smoothop.engine.texts import thread_stack
-from smoothop.events import STOPPING
 
 if TYPE_CHECKING:
     from smoothop.engine.carrier import Carrier
@@ -73,12 +72,13 @@ class PoolRunner:
         self.woken = False
         self.ticket: int | None = None
         self.carrier: Carrier | None = None
+        slot.runner = self
         slot.stack = self.stack
 
     @property
     def name(self) -> str:
-        """The worker's name."""
-        return self._slot.core.name
+        """The worker's name, with the number of every slot but the first."""
+        return self._slot.label
 
     def stack(self) -> str:
         """Return where it stands, as a traceback's text."""
@@ -90,8 +90,15 @@ class PoolRunner:
     # -- from any thread
 
     def wake(self) -> None:
-        """See `Wakeable.wake`; one that only has to end does so here, without a carrier."""
-        if self._pool.unpark(self, end=self._can_end_anywhere()):
+        """See `Wakeable.wake`."""
+        if self._can_end_anywhere():
+            self.asked_to_stop()
+        else:
+            self._pool.unpark(self)
+
+    def asked_to_stop(self) -> None:
+        """End here and now, if no carrier is with it and no user code is left to be called."""
+        if self._can_end_anywhere() and self._pool.take_out(self):
             self._variables.run(self._end_here)
 
     # -- on a carrier
@@ -135,8 +142,7 @@ class PoolRunner:
                 if self._sleeper is not None:
                     return decision
                 decision = slot.woken(None)
-        slot.phase = STOPPING
-        if slot.is_set_up:
+        if slot.tears_down():
             steps.tear_down(slot)
         return decision
 
@@ -151,13 +157,16 @@ class PoolRunner:
 
     def _can_end_anywhere(self) -> bool:
         slot = self._slot
-        return slot.run.stopping and (slot.calls.teardown is None or not slot.is_set_up)
+        return slot.run.stopping and (slot.calls.teardown is None or not slot.run.is_set_up)
 
     def _end_here(self) -> None:
+        slot = self._slot
         decision = self._resumed()
-        if isinstance(decision, End):  # as it always is, once it was asked to stop
+        if decision is CALL:  # it had lined up again
+            decision = slot.nothing_to_call()
+        if isinstance(decision, End) and not slot.tears_down():  # as it is once it is to stop
             self._finish(decision)
 
     def _finish(self, decision: End) -> None:
         self._pool.leave(self)
-        self._slot.core.finished(self._slot.run, decision.reason)
+        self._slot.core.slot_finished(self._slot, decision.reason)

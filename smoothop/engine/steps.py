@@ -45,11 +45,9 @@ def set_up(slot: Slot) -> Decision:
 
 
 def tear_down(slot: Slot) -> None:
-    """Call `teardown`, if there is one."""
-    if slot.calls.teardown is None:
-        return
+    """Call `teardown`."""
     context = slot.setup_context()
     try:
-        slot.calls.teardown(context)
+        slot.calls.teardown(context)  # type: ignore[misc]  # there is one here
     except BaseException as error:  # noqa: BLE001 - the fence around handlers
         slot.core.teardown_failed(error)

@@ -55,9 +55,10 @@ def test_the_methods_take_what_the_contract_says(name):
 
 
 def test_the_constructor_takes_what_the_contract_says():
-    assert parameters(Operator) == ["*cancellation", "*logger", "*close_timeout"]
+    assert parameters(Operator) == ["*cancellation", "*logger", "*close_timeout", "*pool_size"]
     defaults = inspect.signature(Operator).parameters
     assert defaults["close_timeout"].default == 30
+    assert defaults["pool_size"].default == 64
     assert defaults["cancellation"].default is defaults["logger"].default is None
 
 

@@ -56,10 +56,11 @@ def test_carriers_that_come_back_quickly_are_too_few_all_the_same_if_others_wait
 
 
 def test_carriers_that_calculate_get_company_ever_more_slowly():
-    watched, added = Watched(waiting=1000), []
-    for _ in range(1000):
-        if watched.after(5 * TICK, late=True):
-            added.append(round(watched.look.now / PATIENCE))
+    watched = Watched(waiting=1000)
+    asked = [watched.after(5 * TICK, late=True) for _ in range(1000)]
+    added = [
+        round(number * 5 * TICK / PATIENCE) for number, more in enumerate(asked, start=1) if more
+    ]
     assert added[:4] == [1, 3, 6, 10]
     assert watched.look.carriers < 16
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextvars import ContextVar
+from itertools import pairwise
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_what_is_due_is_not_kept_waiting_by_a_busy_worker(seed):
         world.machine.sleep(0.1)
 
     world.run(scenario)
-    assert max(b - a for a, b in zip(times, times[1:], strict=False)) < 0.013
+    assert max(b - a for a, b in pairwise(times)) < 0.013
 
 
 def test_a_handler_may_wait_for_another_worker_of_the_pool(seed):
@@ -323,6 +324,21 @@ def test_a_stop_of_a_sleeping_worker_without_teardown_needs_no_thread(seed):
     assert world.run(scenario)
 
 
+def test_nor_does_that_of_one_which_waits_for_a_thread(seed):
+    world = World(seed, pool_size=1)
+
+    def scenario():
+        world.op.add_handler("blocks", world.block(2), POOL)
+        world.op.add_handler("waits", lambda ctx: none(LONG), POOL)
+        world.op.start_all()
+        world.machine.sleep(1)
+        stopped = world.op.stop("waits").done()
+        world.machine.sleep(2)
+        return stopped, world.op.worker("waits").snapshot().handled
+
+    assert world.run(scenario) == (True, 0)
+
+
 def test_a_teardown_runs_on_a_thread_of_the_pool(seed):
     world, threads = World(seed), []
 
@@ -350,8 +366,15 @@ def test_where_a_worker_stands_is_said_wherever_it_is(seed):
         released.wait(world.machine, None)
         return done()
 
+    class Sleeps:
+        def handle(self, ctx):
+            return none(LONG)
+
+        def teardown(self, ctx):
+            pass
+
     def scenario():
-        world.op.add_handler("sleeps", lambda ctx: none(LONG), POOL)
+        world.op.add_handler("sleeps", Sleeps(), POOL)
         world.op.start_all()
         world.machine.sleep(1)
         parked = world.op._cores["sleeps"].stack()
