@@ -61,7 +61,7 @@ class WorkerCore:
         self.log = WorkerLog(logger, name)
         self.handler_logger = handler_logger(logger, name)
         self.lock = self.machine.lock()
-        self.audience = Audience(self.machine)
+        self.audience = Audience(self.lock)
         self.mailbox = Mailbox(self, config.mailbox_size)
         self.own_rings: list[Ring] = []
         self.watches: list[Watch] = []
@@ -208,7 +208,8 @@ class WorkerCore:
 
     def forked(self, refusal: Refusal) -> None:
         """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
-        self.lock = self.mailbox.lock = self.machine.lock()  # its holder is not in this process
+        # Who holds it is not in this process.
+        self.lock = self.mailbox.lock = self.audience.lock = self.machine.lock()
         self.mailbox.refuse(refusal)
         self.abandon("it belongs to the process this one was forked from")
         run, self.run = self.run, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextvars import Context as VariableContext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.current import (
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 _OWN_OUTCOME: Final = "the outcome of a message to itself"
 
 
+class _Failure(NamedTuple):
+    """What a receipt holds in place of a value when there is none."""
+
+    kind: type[SmoothopError]
+    text: str
+    cause: BaseException | None
+
+
 class Receipt(Latch):
     """The dispatcher's side of one accepted message; made by `Operator.dispatch`.
 
@@ -33,14 +41,12 @@ class Receipt(Latch):
     # when somebody waits: a tenth of the cost of a standard library future.
     __slots__ = (
         "__weakref__",
-        "_cause",
         "_core",
-        "_delivery",
-        "_failure",
         "_open",
         "_value",
         "accepted_at",
         "delivered",
+        "delivery",
         "message",
         "sender_context",
     )
@@ -55,7 +61,7 @@ class Receipt(Latch):
         self._waiters = None
         self._open = True
         self._core = core
-        self._delivery: Latch | None = None
+        self.delivery: Latch | None = None
         self.delivered = False
         self.message = message
         self.sender_context = sender_context
@@ -124,14 +130,6 @@ class Receipt(Latch):
 
     # -- for the worker
 
-    def deliver(self) -> Any:
-        """Note that the handler is being given the message; return the message."""
-        message, self.message = self.message, None
-        self.delivered = True
-        if self._delivery is not None:
-            self._delivery.set()
-        return message
-
     def settle(
         self,
         value: Any,
@@ -145,22 +143,20 @@ class Receipt(Latch):
         except AttributeError:
             return False
         self.message = self.sender_context = None
-        self._value = value
-        self._failure = failure
-        self._cause = cause
+        self._value = value if failure is None else _Failure(*failure, cause)
         self.is_set = True  # first the fact, then who waits: see Latch
         if self._waiters is not None:
             self.set()
-        if self._delivery is not None:
-            self._delivery.set()
+        if self.delivery is not None:
+            self.delivery.set()
         return True
 
     def _outcome(self) -> Any:
-        if self._failure is None:
-            return self._value
+        value = self._value
+        if type(value) is not _Failure:
+            return value
         # A new exception for every caller: one shared by many would collect their tracebacks.
-        kind, text = self._failure
-        raise kind(text) from self._cause
+        raise value.kind(value.text) from value.cause
 
     def _wait_for_outcome(self, limit: float | None) -> bool:
         core, slot = self._core, current_slot()
@@ -176,8 +172,8 @@ class Receipt(Latch):
 
     def _delivery_latch(self) -> Latch:
         with MAKING:
-            if self._delivery is None:
-                self._delivery = Latch()
+            if self.delivery is None:
+                self.delivery = Latch()
         if self.delivered or self.is_set:
-            self._delivery.set()
-        return self._delivery
+            self.delivery.set()
+        return self.delivery

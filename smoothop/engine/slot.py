@@ -39,13 +39,12 @@ class Slot:
 
     __slots__ = (
         "_audience",
+        "_mailbox",
         "_make_context",
         "_message_only",
         "_monotonic",
         "_polling",
-        "_queue",
         "_supervision",
-        "_take",
         "calls",
         "core",
         "phase",
@@ -71,8 +70,7 @@ class Slot:
         self._polling = self._make_context(self)
         self._message_only = run.config.message_only
         self._monotonic = core.machine.monotonic
-        self._queue = core.mailbox.queue
-        self._take = core.mailbox.take
+        self._mailbox = core.mailbox
         self._audience = core.audience
 
     @property
@@ -96,15 +94,20 @@ class Slot:
         """Return the context of the next call, or ``None`` when there is nothing to call now."""
         if self.run.stopping:
             return None
-        if self._queue:
-            receipt = self._take()
+        if self._mailbox.queue:
+            receipt = self._mailbox.take()
             if receipt is not None:
                 self.receipt = receipt
                 # Note it, then read the flag; close sets the flag, then looks for what is noted.
                 if self.core.abandoned is not None:
                     self.core.abandon(self.core.abandoned)
                     return None
-                return self._make_context(self, receipt.deliver(), receipt.sender_context)
+                # Now it is delivered; here, for a call less for each message.
+                message, receipt.message = receipt.message, None
+                receipt.delivered = True
+                if receipt.delivery is not None:
+                    receipt.delivery.set()
+                return self._make_context(self, message, receipt.sender_context)
         return None if self._message_only else self._polling
 
     def nothing_to_call(self) -> Decision:
@@ -191,7 +194,7 @@ class Slot:
         if sleeper is not None:
             self.core.mailbox.get_up(sleeper)
         self.until = None
-        message = bool(self._queue)
+        message = bool(self._mailbox.queue)
         return self._unless_stopping(self._supervision.woken(self._monotonic(), message=message))
 
     # -- inside

@@ -78,7 +78,16 @@ class Policy:
 
     @classmethod
     def of(cls, config: Config) -> Policy:
-        """Return the policy that `config` asks for."""
+        """Return the policy that `config` asks for; workers that share a config share it."""
+        for known, policy in _latest:
+            if known is config:
+                return policy
+        policy = cls._of(config)
+        _latest[:] = [(config, policy)]
+        return policy
+
+    @classmethod
+    def _of(cls, config: Config) -> Policy:
         most = seconds(config.panic_backoff_max, "panic_backoff_max")
         base = seconds(config.panic_backoff, "panic_backoff") or DEFAULT_BACKOFF
         return cls(
@@ -87,6 +96,10 @@ class Policy:
             backoff_max=most,
             window=seconds(config.panic_window, "panic_window"),
         )
+
+
+_latest: list[tuple[Config, Policy]] = []
+"""The config last asked for, by identity: to compare two would cost as much as a new policy."""
 
 
 class PanicBudget:
@@ -101,7 +114,7 @@ class PanicBudget:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._since_start = 0
-        self._times: deque[float] = deque()
+        self._times: deque[float] | None = None  # made by the first panic, if it is needed
         self.in_a_row = 0
 
     def add(self, now: float) -> int:
@@ -109,6 +122,7 @@ class PanicBudget:
         self._since_start += 1
         self.in_a_row += 1
         if self._policy.window:
+            self._times = self._times or deque()
             self._times.append(now)
         return self.attempts(now)
 
@@ -116,9 +130,10 @@ class PanicBudget:
         """Return how many panics count at `now`: all of this run, or those in the window."""
         if not self._policy.window:
             return self._since_start
-        while self._times and self._times[0] <= now - self._policy.window:
-            self._times.popleft()
-        return len(self._times)
+        times = self._times or deque()
+        while times and times[0] <= now - self._policy.window:
+            times.popleft()
+        return len(times)
 
     def exhausted(self, attempts: int) -> bool:
         """Tell whether that many panics are the limit."""
