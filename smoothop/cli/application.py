@@ -40,7 +40,6 @@ COMMANDS = (
     "send",
     "events",
     "stacks",
-    "health",
     "plugins",
     "config",
     "new",

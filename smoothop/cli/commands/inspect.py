@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _FACTS = ("name", "state", "error", "distribution", "version", "target", "kind", "runs", "summary")
 
 
-def command(
+def command(  # noqa: PLR0917 - typer makes options of them
     context: typer.Context,
     name: Annotated[
         str,
@@ -61,8 +61,9 @@ def command(
     if as_json:
         show_json({**known, "workers": plain(workers), "live": live})
     else:
-        show(*(live_lines(live) if live else ()), *([""] if live else ()))
         _show(known, workers)
+        if live is not None:  # at the end: the last lines are those one sees
+            show("", *live_lines(live))
     tell_problems((*resolved.problems, *problems))
     if known["state"] == "broken":
         raise typer.Exit(ExitCode.PLUGIN)

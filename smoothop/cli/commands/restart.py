@@ -23,9 +23,9 @@ def command(  # noqa: PLR0917 - typer makes options of them
     url: UrlOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Stop workers and start them again; messages that wait are kept.
+    """Stop workers and start them again.
 
-    One that does not run is started.
+    Messages that wait are kept. One that does not run is started.
     """
     client = client_for(context, name, url, token_file)
     steer(

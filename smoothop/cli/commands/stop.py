@@ -1,5 +1,7 @@
 """``smoothop stop``."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from smoothop.cli.options import AllOption, TimeoutOption, WaitOption
@@ -11,6 +13,9 @@ from smoothop.cli.reach import (
     client_for,
 )
 from smoothop.cli.steering import steer
+
+if TYPE_CHECKING:
+    from smoothop.control.client import Client
 
 
 def command(  # noqa: PLR0917 - typer makes options of them
@@ -34,3 +39,13 @@ def command(  # noqa: PLR0917 - typer makes options of them
         take_all=take_all,
         act=lambda worker: client.stop(worker, wait=wait, timeout=timeout),
     )
+    if take_all:
+        _end(client, wait=wait)
+
+
+def _end(client: "Client", *, wait: bool) -> None:
+    """End the operator; wait, if wanted, until nobody answers any more under its name."""
+    with client.events(kinds=("lifecycle",)) as events:  # they end with the operator
+        if client.stop_operator() and wait:
+            for _ in events:
+                pass
