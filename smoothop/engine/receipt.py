@@ -10,7 +10,8 @@ from smoothop._durations import Duration, seconds
 from smoothop.engine.current import (
     current_slot,
     refuse_blocking_loop,
-    refuse_own_wait,
+    refuse_own_message,
+    turn_of,
     waits_without_limit,
 )
 from smoothop.engine.waiting import MAKING, Latch
@@ -91,7 +92,7 @@ class Receipt(Latch):
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.delivered and not self.is_set:
-            refuse_own_wait((self._core,), "the delivery of a message to itself")
+            refuse_own_message(self._core, self, "the delivery of a message to itself")
             refuse_blocking_loop((self._core,))
             self._delivery_latch().wait(self._core.machine, limit)
         return self.delivered
@@ -123,8 +124,9 @@ class Receipt(Latch):
             if slot is None:
                 yield from self.wait_async(None).__await__()
             else:
-                refuse_own_wait((self._core,), _OWN_OUTCOME)
-                with waits_without_limit(slot, (self._core,), "an outcome", self.done):
+                refuse_own_message(self._core, self, _OWN_OUTCOME)
+                need = turn_of(self._core, self)
+                with waits_without_limit(slot, need, "an outcome", self.done):
                     yield from self.wait_async(None).__await__()
         return self._outcome()
 
@@ -163,11 +165,11 @@ class Receipt(Latch):
         if slot is None:  # no handler waits, so nobody can be waiting for the caller
             refuse_blocking_loop((core,))
             return self.wait(core.machine, limit)
-        refuse_own_wait((core,), _OWN_OUTCOME)
+        refuse_own_message(core, self, _OWN_OUTCOME)
         refuse_blocking_loop((core,))
         if limit is not None:
             return self.wait(core.machine, limit)
-        with waits_without_limit(slot, (core,), "an outcome", self.done):
+        with waits_without_limit(slot, turn_of(core, self), "an outcome", self.done):
             return self.wait(core.machine, None)
 
     def _delivery_latch(self) -> Latch:
