@@ -68,7 +68,7 @@ class PoolRunner:
         self._sleeper: Sleeper | None = None
         # Its own, from call to call and on whichever thread, as a thread of its own would have.
         self._variables = VariableContext()
-        self.place = READY
+        self.place = CARRIED  # by who launches it, until it is in line
         self.woken = False
         self.ticket: int | None = None
         self.carrier: Carrier | None = None
