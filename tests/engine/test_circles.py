@@ -1,5 +1,7 @@
 """Who could never get on: a search in the graph of waits, as a function of it."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +57,7 @@ def test_it_is_found_exactly_when_letting_everybody_on_who_can_leaves_start_wait
     assert bool(circle) == (start not in can and _leads_back(start, waits, can))
     if circle:
         assert circle[0] == circle[-1] == start
-        for who, following in zip(circle, circle[1:], strict=False):
+        for who, following in itertools.pairwise(circle):
             assert following in waits[who].others
             assert who not in can
 

@@ -117,9 +117,7 @@ def test_without_a_limit_it_never_ends():
 # -- what comes from outside
 
 
-@pytest.mark.parametrize(
-    "reason", ["requested", "cancelled", "panic limit", "surplus", "abandoned"]
-)
+@pytest.mark.parametrize("reason", ["requested", "cancelled", "surplus", "abandoned"])
 @pytest.mark.parametrize("paused", [False, True])
 def test_who_is_called_away_leaves_paused_or_not(reason, paused):
     assert look(supervision(), away=reason, paused=paused, message=True) == End(reason)
