@@ -79,7 +79,9 @@ class Config:
                 raise ValueError(f"{field}: needs run_in='process', which is {self.run_in!r}")
 
 
-def _at_least(least: int) -> Callable[[object, str], int]:
+def at_least(least: int) -> Callable[[object, str], int]:
+    """Return what checks that a value is a whole number, at least that, and names its field."""
+
     def check(value: object, field: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{field}: a whole number of at least {least}, not {value!r}")
@@ -106,17 +108,17 @@ def _one_of(*choices: str) -> Callable[[object, str], str]:
 
 
 FIELD_CHECKS: dict[str, Callable[[object, str], object]] = {
-    "max_panic_attempts": _at_least(0),
+    "max_panic_attempts": at_least(0),
     "panic_backoff": seconds,
     "panic_backoff_max": seconds,
     "panic_window": seconds,
     "message_only": _flag,
-    "mailbox_size": _at_least(1),
+    "mailbox_size": at_least(1),
     "max_dispatch_timeout": seconds,
     "stop_grace": seconds,
     "run_in": _one_of(*get_args(RunIn)),
     "stuck_after": seconds,
-    "concurrency": _at_least(1),
+    "concurrency": at_least(1),
     "critical": _flag,
     "on_stuck": _one_of(*get_args(OnStuck)),
     "max_memory": _at_least(0),

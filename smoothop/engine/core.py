@@ -439,6 +439,8 @@ class WorkerCore:
     def _launch_slot(self, slot: Slot) -> None:
         if self.calls.is_async:
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
+        elif slot.run.config.run_in == "pool":
+            self.operator._shared_threads().launch(slot)  # noqa: SLF001 - the same
         else:
             launch_thread(slot)
 
@@ -556,7 +558,7 @@ def refuse_unbuilt(config: Config) -> Config:
         ConfigError: names the field.
     """
     later: dict[str, Callable[[Any], bool]] = {
-        "run_in": lambda value: value != "thread",
+        "run_in": lambda value: value == "process",
         "stuck_after": lambda value: value != 0,
     }
     for field, asks in later.items():

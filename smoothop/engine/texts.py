@@ -72,6 +72,15 @@ def frame_stack(frames: Iterable[FrameType]) -> str:
     return "".join(lines).rstrip()
 
 
+def last_line(stack: str) -> str:
+    """Return the innermost place of a stack in one line: ``File "x.py", line 3, in f: f()``."""
+    lines = stack.splitlines()
+    places = [number for number, line in enumerate(lines) if line.lstrip().startswith("File ")]
+    if not places:
+        return stack
+    return ": ".join(line.strip() for line in lines[places[-1] : places[-1] + 2])
+
+
 def _first(value: object, *names: str) -> Any:
     return next((found for name in names if (found := getattr(value, name, None))), None)
 
