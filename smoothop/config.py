@@ -121,8 +121,8 @@ FIELD_CHECKS: dict[str, Callable[[object, str], object]] = {
     "concurrency": at_least(1),
     "critical": _flag,
     "on_stuck": _one_of(*get_args(OnStuck)),
-    "max_memory": _at_least(0),
-    "max_handles": _at_least(0),
+    "max_memory": at_least(0),
+    "max_handles": at_least(0),
 }
 """Field of `Config` -> what checks a value for it and returns it as it is kept."""
 
