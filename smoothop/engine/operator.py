@@ -385,6 +385,40 @@ class Operator:
         if error is not None:
             raise error
 
+    def pause(self, name: str, *, by: str | None = None) -> bool:
+        """Let a worker handle nothing until `resume`; returns at once.
+
+        A running call of `handle` goes on to its end; after it nothing of the handler is called,
+        neither `setup` nor `handle`. The worker keeps its thread and its mailbox, and messages
+        are accepted as ever. It stays paused when it is stopped, started or given a new config.
+        Its phase is ``"idle"``; its snapshot tells since when it is paused and by whom.
+
+        Args:
+            name: the worker.
+            by: who pauses it, for people to read.
+
+        Returns:
+            Whether that changed anything: pausing a paused worker does not.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+            ValueError: `by` is no text.
+        """
+        if by is not None and not isinstance(by, str):
+            raise ValueError(f"by: text or None, not {by!r}")
+        return self._core(name).hold(by)
+
+    def resume(self, name: str) -> bool:
+        """Let a paused worker handle again; a sleep that was not over goes on to its end.
+
+        Returns:
+            Whether that changed anything: the worker was paused.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+        """
+        return self._core(name).release()
+
     # -- messages and metrics
 
     def dispatch(self, name: str, message: Any, *, timeout: Duration | None = None) -> Receipt:

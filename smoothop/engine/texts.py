@@ -12,6 +12,10 @@ LONGEST: Final = 2000
 """Characters of an error's text that are kept; a handler may raise one of 10 MB."""
 
 
+LONGEST_TRACEBACK: Final = 8000
+"""Characters of a traceback that are kept."""
+
+
 def error_text(error: BaseException) -> str:
     """Return ``str(error)``, or the type's name when that is empty or fails."""
     try:
@@ -25,6 +29,18 @@ def typed_text(error: BaseException) -> str:
     """Return the exception's type and text: ``"ValueError: no such table"``."""
     name, text = type(error).__name__, error_text(error)
     return name if text == name else f"{name}: {text}"
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the exception with its traceback and causes, the middle left out if it is long."""
+    try:
+        text = "".join(traceback.format_exception(error)).rstrip()
+    except BaseException:  # noqa: BLE001 - it asks user code for texts and attributes
+        return typed_text(error)
+    if len(text) <= LONGEST_TRACEBACK:
+        return text
+    half = LONGEST_TRACEBACK // 2
+    return f"{text[:half]}\n... ({len(text):,} characters)\n{text[-half:]}"
 
 
 def thread_stack(ident: int | None) -> str:
