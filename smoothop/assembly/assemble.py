@@ -116,10 +116,10 @@ def _add(assembly: Assembly, worker: PlannedWorker, registry: Registry) -> None:
         config = merged_config(handler_calls(handler).config, worker.table.config)
         maker = registry.maker(reference, settings)
         assembly.operator.add_handler(worker.table.name, handler, config, _maker=maker)
-    except (PluginLoadError, InvalidHandlerError) as error:
-        _sort_in(assembly, worker, [Problem(worker.table.where, str(error), is_load_failure=True)])
     except (ConfigError, ValueError) as error:
         _sort_in(assembly, worker, [Problem(worker.table.where, str(error))])
+    except (PluginLoadError, InvalidHandlerError) as error:
+        _sort_in(assembly, worker, [Problem(worker.table.where, str(error), is_load_failure=True)])
     else:
         assembly.workers.append(worker)
 

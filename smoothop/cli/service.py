@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,12 +34,20 @@ class Service:
         operator: with its workers added, none started.
         ladder: says when to stop.
         announce: shows messages.
+        last_step: called when everything has stopped and was reported.
     """
 
-    def __init__(self, operator: Operator, ladder: SignalLadder, announce: Announce) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        ladder: SignalLadder,
+        announce: Announce,
+        last_step: Callable[[], None] = lambda: None,
+    ) -> None:
         self._operator = operator
         self._ladder = ladder
         self._announce = announce
+        self._last_step = last_step
         self._failure: str | None = None
 
     def run(self) -> None:
@@ -54,9 +61,11 @@ class Service:
         waiting = dict(_waiting(self._operator))
         stuck = self._stop()
         self._report(waiting, stuck)
+        self._last_step()
         code = ExitCode.FAILED if self._failure else ExitCode.ABANDONED if stuck else ExitCode.OK
         if stuck:
-            _leave_at_once(code)
+            _flush_stdout()
+            self._ladder.leave(code)
         sys.exit(code)
 
     def _start(self) -> None:
@@ -148,9 +157,7 @@ def _close(operator: Operator, grace: float) -> dict[str, str]:
     return {}
 
 
-def _leave_at_once(code: int) -> None:
-    """End the process without waiting for the threads that would not stop."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody reads it
-            stream.flush()
-    os._exit(code)
+def _flush_stdout() -> None:
+    """Lose nothing that handlers have printed; if nobody reads it, the ladder ends the wait."""
+    with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody reads it
+        sys.stdout.flush()

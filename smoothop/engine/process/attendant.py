@@ -67,7 +67,7 @@ class Attendant:
         self._alarm = Alarm(self._machine.lock())
         self._errands = Errands(slot, self._reply, lambda: Nudge(self._alarm))
         try:
-            name = f"smoothop-{slot.core.name}-child"
+            name = f"smoothop-{slot.label}-child"
             self.thread: Thread = self._machine.spawn(self._run, name)
         except RuntimeError:
             self._alarm.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from smoothop.engine.process.wire import PICKLE, packed
@@ -82,6 +83,11 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
         yield from ((f"item {key!r}", part) for key, part in value.items())
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from ((f"item {number}", part) for number, part in enumerate(value))
+    elif isinstance(value, partial):
+        yield from ((f"argument {number}", part) for number, part in enumerate(value.args))
+        yield from ((f"argument {name!r}", part) for name, part in value.keywords.items())
+    elif isinstance(value, MethodType):
+        yield "object", value.__self__
     else:
         yield from ((f"attribute {name!r}", part) for name, part in _attributes(value))
 

@@ -39,7 +39,8 @@ class ChildCalls:
 
     def set_up(self, _: Context) -> None:
         """Begin a child: make the handler there and call its `setup`."""
-        self._begin()
+        if self._present() is None:
+            self._begin()
 
     def handle(self, ctx: Context) -> HandleResult:
         """Call `handle` there.
@@ -50,8 +51,8 @@ class ChildCalls:
             message = wire.packed(ctx.message)
         except BaseException as cause:  # noqa: BLE001 - pickling runs the code of its class
             return fail(unsendable("the message", ctx.message, cause))
-        child = self._child
-        if child is not None and child.exit is None and not self._is_leaving:
+        child = self._present()
+        if child is not None:
             try:
                 return self._result(*self._order(child, wire.HANDLE, message))
             except UnreadError:
@@ -85,9 +86,14 @@ class ChildCalls:
 
     # -- inside
 
+    def _present(self) -> Child | None:
+        """Return the child that is there, with the handler set up."""
+        child = self._child
+        return None if child is None or child.exit is not None or self._is_leaving else child
+
     def _begin(self) -> Child:
         self.end()
-        child = Child(self._core.name)
+        child = Child(self._slot.label)
         try:
             self._attendant = Attendant(self._slot, child, self._lost)
         except BaseException:
@@ -143,6 +149,7 @@ class ChildCalls:
         self._core.log.info("replacing child process", reason=worn)
         if self._attendant is not None:
             self._see_out(self._attendant)
+            self._slot.lose_setup()
 
     def _see_out(self, attendant: Attendant) -> None:
         self._is_leaving = True
@@ -151,7 +158,10 @@ class ChildCalls:
     def _lost(self) -> None:
         """The child has ended; told on its attendant's thread."""
         child = self._child
-        if child is not None and not self._is_busy and not self._is_leaving:
+        if child is None or self._is_leaving:
+            return
+        self._slot.lose_setup()
+        if not self._is_busy:
             self._core.log.warning("child process ended while idle", error=child.exit)
 
     def _how_it_ended(self, child: Child) -> str:

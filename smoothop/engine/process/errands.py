@@ -13,7 +13,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from smoothop._durations import seconds
-from smoothop.engine.current import enter_thread, refuse_own_wait, waits_without_limit
+from smoothop.engine.current import enter_thread, refuse_own_message, turn_of, waits_without_limit
 from smoothop.engine.dispatching import RoomWait
 from smoothop.engine.process import requests
 from smoothop.engine.process.requests import Request
@@ -193,7 +193,7 @@ class _LatchWait:
 class _Delivery(_LatchWait):
     def __init__(self, receipt: Receipt, waiter: Wakeable) -> None:
         if not receipt.delivered and not receipt.is_set:
-            refuse_own_wait((receipt.core,), OWN_DELIVERY)
+            refuse_own_message(receipt._core, receipt, OWN_DELIVERY)  # noqa: SLF001 - its worker
         self._receipt = receipt
         super().__init__(receipt.delivery_latch(), waiter)
 
@@ -206,10 +206,11 @@ class _Outcome(_LatchWait):
         self._receipt = receipt
         self._noted = ExitStack()
         if not receipt.is_set:
-            cores = (receipt.core,)
-            refuse_own_wait(cores, OWN_OUTCOME)
+            core = receipt._core  # noqa: SLF001 - its worker
+            refuse_own_message(core, receipt, OWN_OUTCOME)
+            need = turn_of(core, receipt)
             self._noted.enter_context(
-                waits_without_limit(unlimited, cores, "an outcome", receipt.done)
+                waits_without_limit(unlimited, need, "an outcome", receipt.done)
             )
         super().__init__(receipt, waiter)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.process.blame import why_not, why_not_elsewhere
 from smoothop.engine.process.wire import packed, unpacked
-from smoothop.errors import InvalidHandlerError
+from smoothop.errors import ConfigError, InvalidHandlerError
 from smoothop.handlers import handler_calls
 
 if TYPE_CHECKING:
@@ -18,14 +18,18 @@ Maker = Callable[[], Any]
 """Makes a handler anew, in whatever process it is called."""
 
 
+class NotForAProcessError(InvalidHandlerError, ConfigError):
+    """The handler cannot run in a process: its config asks for what cannot be done."""
+
+
 def recipe(calls: HandlerCalls, maker: Maker | None) -> bytes:
     """Return how to make the handler in a child: by its maker, or else as a copy of what it is.
 
     Raises:
-        InvalidHandlerError: it cannot be made there; names what stands in the way.
+        NotForAProcessError: it cannot be made there; names what stands in the way.
     """
     if calls.is_async:
-        raise InvalidHandlerError(
+        raise NotForAProcessError(
             f"handler {calls.label} cannot run in a process: it is async, and run_in is for sync "
             "handlers; leave run_in out, or make its methods plain ones"
         )
@@ -49,5 +53,5 @@ def _itself(handler: Any) -> Any:
     return handler
 
 
-def _refused(what: str, why: str) -> InvalidHandlerError:
-    return InvalidHandlerError(f"{what} cannot run in a process: {why}")
+def _refused(what: str, why: str) -> NotForAProcessError:
+    return NotForAProcessError(f"{what} cannot run in a process: {why}")
