@@ -114,10 +114,13 @@ def command(  # noqa: PLR0917 - typer makes options of them
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
-        end_control = start_control(resolved, assembly, registry)
+        control = start_control(resolved, assembly, registry)
     _begin(resolved, assembly, invocation.ladder, lines)
+    if control is not None and control.url is not None:
+        lines.announce(f"control listens on {control.url} as well")
     if manager is not None:
         StateReporter(manager, assembly.operator, invocation.ladder, lines.announce).begin()
+    end_control = (lambda: None) if control is None else control.close
     Service(assembly.operator, invocation.ladder, lines.announce, last_step=end_control).run()
 
 
