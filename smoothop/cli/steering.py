@@ -83,17 +83,18 @@ def _told(name: str, act: Act) -> Exception | None:
 
 def sentence(result: ActionResult) -> str:
     """Return what became of a worker, on a line."""
-    now = result.phase if result.status == "running" else result.status
-    if not result.changed:
-        return f"{result.worker}: {now}, as before"
-    return f"{result.worker}: {_DONE.get(result.action, result.action)}, now {now}"
+    done, there_already = _WORDS[result.action]
+    if result.action == "stop" and result.status != "stopped":
+        done = there_already = "stopping"
+    return f"{result.worker}: {done if result.changed else f'{there_already}, as before'}"
 
 
-_DONE: Final = {
-    "start": "started",
-    "stop": "asked to stop",
-    "restart": "restarted",
-    "pause": "paused",
-    "resume": "resumed",
-    "scale": "scaled",
+_WORDS: Final = {
+    "start": ("started", "running"),
+    "stop": ("stopped", "stopped"),
+    "restart": ("restarted", "running"),
+    "pause": ("paused", "paused"),
+    "resume": ("resumed", "not paused"),
+    "scale": ("scaled", "scaled"),
 }
+"""Action -> what is said when it has made a difference, and when it was so already."""
