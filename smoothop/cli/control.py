@@ -29,7 +29,7 @@ def start_control(
 
     def end() -> None:
         ladder.begin_stop()
-        ladder.say(f"asked by a client: stopping, for at most {ladder.grace:g} s")
+        ladder.announce(f"asked by a client: stopping, for at most {ladder.grace:g} s")
 
     server = ControlServer(
         assembly.operator,

@@ -110,7 +110,7 @@ def command(  # noqa: PLR0917 - typer makes options of them
     )
     tell_warnings(resolved.warnings)
     invocation.ladder.grace = resolved.operator["grace"].value
-    lines = Lines(resolved.operator["log_format"].value)
+    lines = Lines(resolved.operator["log_format"].value, invocation.ladder.outlet)
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
