@@ -108,5 +108,21 @@ def test_everything_else_fits_on_a_screen():
     assert "message_only" not in text
 
 
+def test_each_of_several_slots_has_a_line():
+    slots = [
+        {
+            "number": number,
+            "phase": "handling",
+            "handling_since": 990.0,
+            "stuck": number == 1,
+            "abandoned": False,
+        }
+        for number in (0, 1)
+    ]
+    lines = list(live_lines(live(slots=slots)))
+    assert "slot 0:       handling for 10s" in lines
+    assert "slot 1:       handling for 10s stuck" in lines
+
+
 def test_a_worker_without_trouble_takes_few_lines():
     assert len(list(live_lines(live() | {"config_origins": None}))) == 6
