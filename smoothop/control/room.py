@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Room:
         version: of smoothop.
         read_only: whether every change is refused.
         facts: worker's name -> what else is known of it.
+        end: ends the operator as SIGTERM does; ``None`` if that is the application's business.
         entries: the routes that there are.
         started_at: when the server was made, in seconds since the epoch.
         scaled: names of the workers whose concurrency was changed from here.
@@ -52,6 +53,7 @@ class Room:
     version: str
     read_only: bool
     facts: Mapping[str, WorkerFacts]
+    end: Callable[[], None] | None = None
     entries: Sequence[Entry] = ()
     started_at: float = field(default_factory=time.time)
     scaled: set[str] = field(default_factory=set)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from smoothop.control.connections import Crowd
 from smoothop.control.gate import Gate
 from smoothop.control.guard import Guard
 from smoothop.control.listeners import listening
+from smoothop.control.place import Place
 from smoothop.control.plugin_routes import plugin_entries
 from smoothop.control.protocol import ControlProtocol
 from smoothop.control.room import Room, WorkerFacts
@@ -57,6 +58,8 @@ class ControlServer:
         show_payloads: whether the audit log shows the messages that are sent.
         registry: whose hook plugins may add routes.
         facts: what is known of the workers beside what they tell themselves; see `facts_of`.
+        end: ends the operator gracefully; returns at once. Without it, to stop the operator means
+            to stop its workers: its end is the application's business.
     """
 
     def __init__(
@@ -70,8 +73,9 @@ class ControlServer:
         show_payloads: bool = False,
         registry: Registry | None = None,
         facts: Mapping[str, WorkerFacts] | None = None,
+        end: Callable[[], None] | None = None,
     ) -> None:
-        self._room = Room(operator, name, own_version(), read_only, facts or {})
+        self._room = Room(operator, name, own_version(), read_only, facts or {}, end)
         self._audit = Audit(show_payloads=show_payloads)
         self._http = http
         self._token_file = token_file
@@ -113,6 +117,11 @@ class ControlServer:
         )
         self._thread.start()
         self._ready.wait()
+
+    @property
+    def place(self) -> Place | None:
+        """Where its socket is; ``None`` while it does not answer."""
+        return None if self._claim is None else self._claim.place
 
     def _gate(self) -> Gate:
         """Put together what answers; open the TCP socket."""

@@ -56,6 +56,7 @@ class Entry:
 
 ENTRIES: Final = (
     Entry("operator", "GET", "/operator", Access.READ, reading.show_operator),
+    Entry("end", "POST", "/operator/stop", Access.CHANGE, acting.stop_operator),
     Entry("workers", "GET", "/workers", Access.READ, reading.list_workers),
     Entry("worker", "GET", "/workers/{name}", Access.READ, reading.show_worker),
     Entry("start", "POST", "/workers/{name}/start", Access.CHANGE, acting.start),

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
 from smoothop.engine.current import enter_task, leave_task
-from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.waiting import LoopWaiter
-from smoothop.events import STOPPING, StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
@@ -32,6 +31,7 @@ class LoopRunner:
         self._in_call = False
         self._grace_timer: asyncio.TimerHandle | None = None
         self._grace = seconds(slot.run.config.stop_grace, "stop_grace")
+        slot.runner = self
         slot.stack = self._stack
 
     def launch(self) -> None:
@@ -48,12 +48,12 @@ class LoopRunner:
         try:
             self._loop.call_soon_threadsafe(self._begin_grace)
         except RuntimeError:  # the loop was closed under the worker: its task runs no more
-            self._slot.core.finished(self._slot.run, "cancelled")
+            self._slot.core.slot_finished(self._slot, "cancelled")
 
     # -- on the loop's thread
 
     def _create_task(self) -> None:
-        self._task = self._loop.create_task(self._run(), name=f"smoothop-{self._slot.core.name}")
+        self._task = self._loop.create_task(self._run(), name=f"smoothop-{self._slot.label}")
         enter_task(self._task, self._slot)
         self._task.add_done_callback(self._ended)
 
@@ -61,11 +61,11 @@ class LoopRunner:
         # A task that is cancelled before its first step never gets to say so itself.
         leave_task(task)
         if task.cancelled():
-            self._slot.core.finished(self._slot.run, "cancelled")
+            self._slot.core.slot_finished(self._slot, "cancelled")
 
     async def _run(self) -> None:
         slot = self._slot
-        reason: StopReason = "panic limit"
+        reason: LeaveReason = "panic limit"
         try:
             reason = await self._drive()
         except BaseException as error:
@@ -74,9 +74,9 @@ class LoopRunner:
             slot.core.broke(error)
         finally:
             leave_task(self._task)
-            slot.core.finished(slot.run, reason)
+            slot.core.slot_finished(slot, reason)
 
-    async def _drive(self) -> StopReason:
+    async def _drive(self) -> LeaveReason:
         slot = self._slot
         decision = slot.begin()
         while not isinstance(decision, End):
@@ -86,8 +86,7 @@ class LoopRunner:
                 decision = await self._set_up()
             else:
                 decision = await self._sleep(decision)
-        slot.phase = STOPPING
-        if slot.is_set_up:
+        if slot.tears_down():
             await self._tear_down()
         return decision.reason
 
@@ -122,11 +121,9 @@ class LoopRunner:
 
     async def _tear_down(self) -> None:
         slot = self._slot
-        if slot.calls.teardown is None:
-            return
         context = slot.setup_context()
         try:
-            await self._call(slot.calls.teardown(context))
+            await self._call(slot.calls.teardown(context))  # type: ignore[misc]  # there is one here
         except BaseException as error:  # noqa: BLE001 - the fence around handlers
             slot.core.teardown_failed(error)
 

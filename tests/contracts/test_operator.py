@@ -55,9 +55,10 @@ def test_the_methods_take_what_the_contract_says(name):
 
 
 def test_the_constructor_takes_what_the_contract_says():
-    assert parameters(Operator) == ["*cancellation", "*logger", "*close_timeout"]
+    assert parameters(Operator) == ["*cancellation", "*logger", "*close_timeout", "*pool_size"]
     defaults = inspect.signature(Operator).parameters
     assert defaults["close_timeout"].default == 30
+    assert defaults["pool_size"].default == 64
     assert defaults["cancellation"].default is defaults["logger"].default is None
 
 
@@ -88,7 +89,7 @@ def test_adding_gives_the_view_of_the_worker(op, way):
     worker = op.add_handler("w", idle(way), Config(panic_backoff=2))
     assert isinstance(worker, Worker)
     assert op.worker("w") is worker
-    assert (worker.name, worker.config) == ("w", Config(panic_backoff=2))
+    assert (worker.name, worker.config) == ("w", way.config(panic_backoff=2))
     for member in ("name", "status", "config", "phase"):
         with pytest.raises(AttributeError):
             setattr(worker, member, "other")
@@ -112,21 +113,23 @@ def test_workers_come_in_order_of_registration(op, way):
     assert len(op.workers()) == 3
 
 
-def test_start_all_raises_the_first_error_and_starts_no_more(way, monkeypatch):
-    with way.operator() as op:
-        for name in ("a", "b", "c"):
-            op.add_handler(name, idle(way))
-        start = op.start
+def test_start_all_raises_the_first_error_and_starts_no_more(op, way):
+    entered, leave = Gate(), Gate()
 
-        def refuse_b(name):
-            if name == "b":
-                raise SmoothopError("worker b could not be started")
-            start(name)
+    async def handle(ctx):
+        entered.open()
+        await way.passed(leave)
+        return done()
 
-        monkeypatch.setattr(op, "start", refuse_b)
-        with pytest.raises(SmoothopError, match="worker b could not be started"):
-            op.start_all()
-        assert [worker.status for worker in op.workers()] == ["running", "stopped", "stopped"]
+    for name, handler in (("a", idle(way)), ("b", way.handler(handle)), ("c", idle(way))):
+        op.add_handler(name, handler)
+    op.start("b")
+    entered.wait()
+    op.remove_handler("b")  # on its way out: it takes no start any more
+    with pytest.raises(WorkerNotFoundError, match="worker b not found"):
+        op.start_all()
+    assert [worker.status for worker in op.workers()] == ["running", "running", "stopped"]
+    leave.open()
 
 
 # -- remove

@@ -110,18 +110,17 @@ def command(  # noqa: PLR0917 - typer makes options of them
     )
     tell_warnings(resolved.warnings)
     invocation.ladder.grace = resolved.operator["grace"].value
-    lines = Lines(resolved.operator["log_format"].value)
+    lines = Lines(resolved.operator["log_format"].value, invocation.ladder.outlet)
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
-        control = start_control(resolved, assembly, registry)
+        control = start_control(resolved, assembly, registry, invocation.ladder)
     _begin(resolved, assembly, invocation.ladder, lines)
-    if control is not None and control.url is not None:
+    if control.url is not None:
         lines.announce(f"control listens on {control.url} as well")
     if manager is not None:
         StateReporter(manager, assembly.operator, invocation.ladder, lines.announce).begin()
-    end_control = (lambda: None) if control is None else control.close
-    Service(assembly.operator, invocation.ladder, lines.announce, last_step=end_control).run()
+    Service(assembly.operator, invocation.ladder, lines.announce, last_step=control.close).run()
 
 
 def _service_manager() -> NotifySocket | None:
