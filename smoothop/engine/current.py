@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from smoothop.errors import SmoothopError
@@ -18,13 +18,22 @@ if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
 
 
+class Carrying(Protocol):
+    """Who drives slots in a task, one after the other."""
+
+    @property
+    def slot(self) -> Slot | None:
+        """The one it drives now."""
+        ...
+
+
 class _Here(threading.local):
     slot: Slot | None = None
     has_tasks: bool = False
 
 
 _here = _Here()
-_tasks: WeakKeyDictionary[Task[None], Slot] = WeakKeyDictionary()
+_tasks: WeakKeyDictionary[Task[None], Carrying] = WeakKeyDictionary()
 
 
 def enter_thread(slot: Slot | None) -> None:
@@ -32,19 +41,18 @@ def enter_thread(slot: Slot | None) -> None:
     _here.slot = slot
 
 
-def enter_task(task: Task[None], slot: Slot) -> None:
-    """Say that `task` belongs to `slot`.
+def enter_task(task: Task[None], carrier: Carrying) -> None:
+    """Say that `task` belongs to whichever slot `carrier` drives.
 
     Tasks that a handler starts beside it do not: they may wait for the worker's stop.
     """
-    _tasks[task] = slot
+    _tasks[task] = carrier
     _here.has_tasks = True
 
 
-def leave_task(task: Task[None] | None) -> None:
-    """Say that `task` has ended: its slot holds it, so it would never be forgotten by itself."""
-    if task is not None:
-        _tasks.pop(task, None)
+def leave_task(task: Task[None]) -> None:
+    """Say that `task` has ended: its carrier holds it, so it would not be forgotten by itself."""
+    _tasks.pop(task, None)
 
 
 def current_slot() -> Slot | None:
@@ -57,7 +65,8 @@ def current_slot() -> Slot | None:
         task = asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
-    return None if task is None else _tasks.get(task)
+    carrier = None if task is None else _tasks.get(task)
+    return None if carrier is None else carrier.slot
 
 
 def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:

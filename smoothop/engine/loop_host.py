@@ -8,6 +8,7 @@ import threading
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
+from smoothop.engine.loop_crew import LoopCrew
 from smoothop.engine.loop_runner import LoopRunner
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ class LoopHost:
         self._machine = machine
         self._logger = logger
         self._lock = machine.lock()
-        self._loop = loop
-        self._ident: int | None = None if loop is None else threading.get_ident()
+        self._crew: LoopCrew | None = None
+        if loop is not None:
+            self._crew = LoopCrew(loop, machine, threading.get_ident())
         self._thread: Thread | None = None
         self._left: Collection[WorkerCore] = ()
 
@@ -43,11 +45,11 @@ class LoopHost:
         Raises:
             RuntimeError: the loop is closed, or the system gives no thread for it.
         """
-        loop = self._ready_loop()
-        runner = LoopRunner(run.slot, loop)
+        crew = self._ready_crew()
+        runner = LoopRunner(run.slot, crew)
         run.loop_runner = runner
-        run.loop_thread = self._ident
-        runner.launch()
+        run.loop_thread = crew.thread
+        runner.call()
 
     def close(self, cores: Collection[WorkerCore], *, stuck: bool) -> None:
         """End the own loop and its thread; the caller's loop is left alone.
@@ -58,26 +60,25 @@ class LoopHost:
                 either, so nobody waits for that.
         """
         with self._lock:
-            loop, thread, self._thread = self._loop, self._thread, None
+            crew, thread, self._thread = self._crew, self._thread, None
             self._left = cores
-        if loop is None or thread is None:
+        if crew is None or thread is None:
             return
-        loop.call_soon_threadsafe(loop.stop)
+        crew.loop.call_soon_threadsafe(crew.loop.stop)
         if not stuck and thread.ident != threading.get_ident():
             thread.join(2 * LAST_TASKS)
 
-    def _ready_loop(self) -> asyncio.AbstractEventLoop:
+    def _ready_crew(self) -> LoopCrew:
         with self._lock:
-            if self._loop is None:
+            if self._crew is None:
                 loop = self._machine.event_loop()
                 try:
                     self._thread = self._machine.spawn(lambda: self._run(loop), "smoothop-loop")
                 except RuntimeError:
                     loop.close()
                     raise
-                self._ident = self._thread.ident
-                self._loop = loop
-            return self._loop
+                self._crew = LoopCrew(loop, self._machine, self._thread.ident)
+            return self._crew
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)

@@ -1,0 +1,190 @@
+"""`Carrier`: a task that drives whichever slot of its event loop is due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from functools import partial
+from types import coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from smoothop.engine.current import enter_task, leave_task
+from smoothop.engine.loop_runner import DUE, FAIR_SHARE, OVER, PARKED
+from smoothop.events import StopReason
+
+if TYPE_CHECKING:
+    from smoothop.engine.loop_crew import LoopCrew
+    from smoothop.engine.loop_runner import LoopRunner
+    from smoothop.engine.slot import Slot
+
+IDLE_NAME: Final = "smoothop-carrier"
+
+
+class Carrier:
+    """A task that serves one slot after the other, each until it is parked.
+
+    A handler that suspends suspends the carrier with it, and another one takes over what is due.
+    To the handler it is its own task: it bears the worker's name, and what is asked of it
+    (`asyncio.timeout`, a task group, a cancellation) begins and ends within the turn.
+
+    Attributes:
+        slot: the one it drives.
+        task: itself, from its first step on.
+    """
+
+    __slots__ = ("_bell", "_crew", "_since", "slot", "task")
+
+    task: asyncio.Task[None]
+
+    def __init__(self, crew: LoopCrew) -> None:
+        self.slot: Slot | None = None
+        self._crew = crew
+        self._bell: asyncio.Future[None] | None = None
+        self._since = 0.0
+
+    async def work(self) -> None:
+        """Be the task: drive what is due until this carrier is not needed any more."""
+        self.task = asyncio.current_task()  # type: ignore[assignment]  # this one
+        enter_task(self.task, self)
+        self._back()
+        try:
+            await self._serve()
+        finally:
+            self._away()
+            leave_task(self.task)
+
+    def wake(self) -> None:
+        """End its rest; also in a signal handler."""
+        bell = self._bell
+        if bell is not None and not bell.done():
+            try:
+                bell.set_result(None)
+            except asyncio.InvalidStateError:  # a signal handler came in between and did it
+                pass
+
+    def ended(self) -> None:
+        """Its task is done, maybe without ever having begun."""
+        self._crew.gone(self)
+
+    async def _serve(self) -> None:
+        crew, due = self._crew, self._crew.due
+        while True:
+            while due:
+                runner = due.popleft()
+                if runner.place is not DUE:  # it was there twice
+                    continue
+                await self._carry(runner)
+                if self._is_marked():
+                    return
+                if crew.monotonic() - self._since > FAIR_SHARE:
+                    await self._suspend(asyncio.sleep(0))
+            if not crew.has_use_for_idle():
+                return
+            await self._rest()
+
+    async def _rest(self) -> None:
+        self.task.set_name(IDLE_NAME)
+        self._bell = self._crew.loop.create_future()
+        self._crew.idle.append(self)
+        await self._suspend(self._bell)
+
+    def _is_marked(self) -> bool:
+        """Tell whether a cancellation is left over, which the next slot would get: then it goes."""
+        # Up to Python 3.12, one that was taken back before it arrived still comes.
+        return self.task.cancelling() > 0 or getattr(self.task, "_must_cancel", False)
+
+    @coroutine
+    def _carry(self, runner: LoopRunner) -> Generator[Any, Any, None]:
+        self._enter(runner)
+        reason: StopReason | None = "panic limit"
+        try:
+            reason = yield from self._turn(runner)
+        except BaseException as error:
+            if runner.thrown_away:
+                reason = "cancelled"
+                raise
+            runner.slot.core.broke(error)
+        finally:
+            self.slot = None
+            if reason is not None:
+                runner.finish(reason)
+
+    def _enter(self, runner: LoopRunner) -> None:
+        self.slot = runner.slot
+        self.task.set_name(f"smoothop-{runner.slot.core.name}")
+
+    def _turn(self, runner: LoopRunner) -> Generator[Any, Any, StopReason | None]:
+        """Drive the coroutine by hand: a task has one context of variables, each slot its own."""
+        run: Callable[..., Any] = runner.context.run
+        runner.turn = turn = runner.drive(self.task)
+        step = send = partial(run, turn.send, None)
+        try:
+            while True:
+                waits_for = step()
+                self._away()
+                try:
+                    yield waits_for
+                    step = send
+                except BaseException as error:  # noqa: BLE001 - the handler's, as all that comes in
+                    runner.thrown_away = isinstance(error, GeneratorExit)
+                    step = partial(run, turn.throw, error)
+                self._back()
+        except StopIteration as returned:
+            return returned.value  # type: ignore[no-any-return]
+        finally:
+            runner.turn = None
+
+    @coroutine
+    def _suspend(self, awaitable: Any) -> Generator[Any, Any, None]:
+        self._away()
+        try:
+            yield from awaitable.__await__()
+        finally:
+            self._back()
+
+    def _back(self) -> None:
+        crew = self._crew
+        crew.coming.discard(self)
+        crew.at_work = True
+        self._since = crew.monotonic()
+
+    def _away(self) -> None:
+        crew = self._crew
+        crew.at_work = False
+        if crew.due:
+            crew.summon()
+
+
+class OwnCarrier(Carrier):
+    """The task of one slot that needs the same one all its life."""
+
+    __slots__ = ("_runner",)
+
+    def __init__(self, crew: LoopCrew, runner: LoopRunner) -> None:
+        super().__init__(crew)
+        self._runner = runner
+
+    def ended(self) -> None:
+        """See `Carrier.ended`: a task that is cancelled before its first step cannot say so."""
+        if self._runner.place is not OVER:
+            self._runner.finish("cancelled")
+
+    async def _serve(self) -> None:
+        runner = self._runner
+        while runner.place is not OVER:
+            if runner.place is DUE:
+                await self._carry(runner)
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        self._bell = self._crew.loop.create_future()
+        try:
+            if self._runner.place is PARKED:  # a signal handler may have called it just now
+                await self._bell
+        except asyncio.CancelledError:
+            self._runner.take_cancellation(self.task)
+
+    def _back(self) -> None: ...
+
+    def _away(self) -> None: ...
