@@ -5,7 +5,13 @@ from importlib.metadata import entry_points
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
-pytest_plugins = ["pytester", "support.installed", "support.leaks", "support.sizes"]
+pytest_plugins = [
+    "pytester",
+    "support.alone",
+    "support.installed",
+    "support.leaks",
+    "support.sizes",
+]
 if not entry_points(group="pytest11", name="smoothop"):  # run from a checkout
     pytest_plugins.append("pytest_smoothop")
 

@@ -18,7 +18,7 @@ import typer
 import smoothop
 from smoothop import errors, events, hookspecs
 from smoothop.assembly import schema
-from smoothop.cli.application import COMMANDS
+from smoothop.cli.application import COMMANDS, module_of
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.config import CONFIG_FIELDS
 
@@ -99,7 +99,7 @@ def test_each_argument_of_a_hook_is_explained(hook):
 
 
 def test_each_command_shows_its_help():
-    shown = re.findall(r"^```\{smoothop-help\}(?: (\w+))?$", REFERENCE, re.MULTILINE)
+    shown = re.findall(r"^```\{smoothop-help\}(?: ([\w-]+))?$", REFERENCE, re.MULTILINE)
 
     assert shown == ["", *COMMANDS]
 
@@ -107,7 +107,7 @@ def test_each_command_shows_its_help():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_option_and_argument_of_a_command_is_explained(name):
     app = typer.Typer(add_completion=False)
-    app.command(name)(import_module(f"smoothop.cli.commands.{name}").command)
+    app.command(name)(module_of(name).command)
 
     for parameter in typer.main.get_command(app).params:
         assert parameter.name == "help" or parameter.help, parameter

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -24,8 +25,11 @@ from smoothop.cli.terminal import plugins_print_to_stderr, say
 from smoothop.errors import ConfigError, PluginLoadError, SmoothopError
 from smoothop.plugins.registry import Registry
 
-COMMANDS = ("list", "run", "inspect", "plugins", "config", "new", "version")
-"""Each is a module of `smoothop.cli.commands` with a function ``command``."""
+COMMANDS = ("list", "run", "inspect", "plugins", "config", "new", "systemd-unit", "version")
+"""Each is a module of `smoothop.cli.commands` with a function ``command``.
+
+What typer must know about the command besides is the module's ``CONTEXT_SETTINGS``.
+"""
 
 
 @dataclass(slots=True)
@@ -95,10 +99,18 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_global_flags)
     asked = command_of(arguments)
     for name in (asked,) if asked in COMMANDS else COMMANDS:
-        app.command(name)(import_module(f"smoothop.cli.commands.{name}").command)
+        module = module_of(name)
+        app.command(name, context_settings=getattr(module, "CONTEXT_SETTINGS", None))(
+            module.command
+        )
     if asked not in COMMANDS:
         _add_commands_of_plugins(app, no_plugins="--no-plugins" in arguments)
     return app
+
+
+def module_of(command: str) -> ModuleType:
+    """Return the module of one of our commands."""
+    return import_module(f"smoothop.cli.commands.{command.replace('-', '_')}")
 
 
 def _add_commands_of_plugins(app: typer.Typer, *, no_plugins: bool) -> None:

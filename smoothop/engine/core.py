@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
-    from smoothop.engine.receipt import Receipt
     from smoothop.handlers import HandlerCalls
 
 
@@ -42,7 +41,7 @@ class WorkerCore:
         run: the present run, from the start until everything about its end is told.
         abandoned: why, since close has settled all its receipts: it takes no further message.
         enter_dispatch: makes what is entered around each dispatch to it, if anything is.
-        last: the most recent event, raw; see `snapshots.last_event`.
+        last: the most recent event but for accepted messages, raw; see `snapshots.LastEvent`.
         waits_for: what this one's handler waits for without limit.
     """
 
@@ -56,15 +55,14 @@ class WorkerCore:
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
-        self._monotonic = self.machine.monotonic
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
         self.log = WorkerLog(logger, name)
         self.handler_logger = handler_logger(logger, name)
         self.lock = self.machine.lock()
-        self.mailbox = Mailbox(self.lock, config.mailbox_size, self._accepted)
         self.audience = Audience(self.machine)
+        self.mailbox = Mailbox(self, config.mailbox_size)
         self.own_rings: list[Ring] = []
         self.watches: list[Watch] = []
         self.enter_dispatch: EnterDispatch | None = None
@@ -278,6 +276,7 @@ class WorkerCore:
         exception: BaseException | None = None,
     ) -> None:
         """Keep the event as the last one and hand it to those who listen."""
+        self.mailbox.accepted_at = 0.0
         self.last = raw
         for listener in listeners:
             listener.put(raw, exception)
@@ -285,6 +284,12 @@ class WorkerCore:
     def note_error(self, text: str) -> None:
         """Keep the text as that of the last error."""
         self.last_error, self.last_error_at = text, self.machine.time()
+
+    def accepted(self) -> None:
+        """A message was accepted, and somebody listens; called with the lock."""
+        raw = (DispatchEvent, self.name, self.machine.time(), True, None)
+        for listener in self.audience.dispatch:
+            listener.put(raw)
 
     def dispatch_failed(self, why: str) -> None:
         """A message was refused."""
@@ -316,14 +321,6 @@ class WorkerCore:
         receipt = run.slot.receipt
         if receipt is not None:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
-
-    def _accepted(self, receipt: Receipt) -> None:
-        receipt.accepted_at = now = self._monotonic()
-        # The event is made from this when somebody asks for it: see snapshots.LastEvent.
-        self.last = (now,)
-        if self.audience.dispatch:
-            raw = (DispatchEvent, self.name, self.machine.time(), True, None)
-            self.publish(self.audience.dispatch, raw)
 
     def _new_run(self) -> Run:
         run = Run(self.config, self.machine)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from contextvars import Context as VariableContext
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from smoothop._durations import Duration, seconds
+from smoothop._durations import seconds
 from smoothop.engine.current import UnlimitedWait, circle_of_waits, current_slot
 from smoothop.engine.mailbox import Sender
 from smoothop.engine.receipt import Receipt
@@ -19,17 +18,11 @@ if TYPE_CHECKING:
     from smoothop.engine.observing import EnterDispatch
 
 
-def dispatch(
-    core: WorkerCore,
-    message: Any,
-    timeout: Duration | None,
-    sender_context: VariableContext | None = None,
-) -> Receipt:
-    """Put `message` in the mailbox of `core`; block while that is full. See `Operator.dispatch`."""
-    limit = None if timeout is None else seconds(timeout, "timeout")
-    receipt = Receipt(core, message, sender_context)
-    if core.mailbox.offer(receipt):
-        return receipt
+def wait_for_room(core: WorkerCore, receipt: Receipt, limit: float | None) -> Receipt:
+    """Block until the mailbox of `core`, which is full, has taken the message; return its receipt.
+
+    See `Operator.dispatch`; `limit` is in seconds.
+    """
     if core.loop_thread() == threading.get_ident():
         raise _refused(
             core,
@@ -48,17 +41,8 @@ def dispatch(
     return receipt
 
 
-async def dispatch_async(
-    core: WorkerCore,
-    message: Any,
-    timeout: Duration | None,
-    sender_context: VariableContext | None = None,
-) -> Receipt:
+async def wait_for_room_async(core: WorkerCore, receipt: Receipt, limit: float | None) -> Receipt:
     """Do the same without blocking the running event loop."""
-    limit = None if timeout is None else seconds(timeout, "timeout")
-    receipt = Receipt(core, message, sender_context)
-    if core.mailbox.offer(receipt):
-        return receipt
     waiter = LoopWaiter(running_loop())
     wait = _RoomWait(core, receipt, limit, waiter)
     try:
@@ -70,19 +54,23 @@ async def dispatch_async(
 
 
 def dispatch_inside(
-    enter: EnterDispatch, core: WorkerCore, message: Any, timeout: Duration | None
+    enter: EnterDispatch, core: WorkerCore, message: Any, limit: float | None
 ) -> Receipt:
-    """Do what `dispatch` does inside what `enter` gives; its context goes with the message."""
+    """Dispatch inside what `enter` gives; the context there goes with the message."""
     with enter():
-        return dispatch(core, message, timeout, copy_context())
+        receipt = Receipt(core, message, copy_context())
+        return receipt if core.mailbox.offer(receipt) else wait_for_room(core, receipt, limit)
 
 
-async def dispatch_async_inside(
-    enter: EnterDispatch, core: WorkerCore, message: Any, timeout: Duration | None
+async def dispatch_inside_async(
+    enter: EnterDispatch, core: WorkerCore, message: Any, limit: float | None
 ) -> Receipt:
-    """Do what `dispatch_async` does inside what `enter` gives."""
+    """Do the same without blocking the running event loop."""
     with enter():
-        return await dispatch_async(core, message, timeout, copy_context())
+        receipt = Receipt(core, message, copy_context())
+        if core.mailbox.offer(receipt):
+            return receipt
+        return await wait_for_room_async(core, receipt, limit)
 
 
 class _RoomWait:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.loop_crew import LoopCrew
@@ -50,6 +50,17 @@ class LoopHost:
         run.loop_runner = runner
         run.loop_thread = crew.thread
         runner.call()
+
+    def call_soon(self, function: Callable[[], None]) -> bool:
+        """Have `function` called on the loop, from any thread; ``False`` if no loop runs."""
+        with self._lock:
+            loop = self._loop
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(function)
+        except RuntimeError:  # it is closed
+            return False
+        return loop is not None
 
     def close(self, cores: Collection[WorkerCore], *, stuck: bool) -> None:
         """End the own loop and its thread; the caller's loop is left alone.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from smoothop.engine.waiting import Wakeable
 
 if TYPE_CHECKING:
-    from smoothop.engine.machine import Lock
+    from smoothop.engine.core import WorkerCore
     from smoothop.engine.receipt import Receipt
     from smoothop.errors import SmoothopError
 
@@ -46,26 +46,35 @@ class Mailbox:
     """A bounded queue of receipts; first come, first served, for messages and for senders.
 
     Attributes:
+        accepted_at: monotonic time of the latest message; 0 if an event came after it.
         refusal: makes the error for whoever comes after the worker was retired; its starts are
             refused by it as well, so that both end at the same moment.
     """
 
-    __slots__ = ("_note", "lock", "queue", "refusal", "senders", "size", "sleepers")
+    __slots__ = (
+        "_audience",
+        "_core",
+        "_monotonic",
+        "accepted_at",
+        "lock",
+        "queue",
+        "refusal",
+        "senders",
+        "size",
+        "sleepers",
+    )
 
-    def __init__(self, lock: Lock, size: int, note: Callable[[Receipt], None]) -> None:
-        """Make an empty mailbox.
-
-        Args:
-            lock: the worker's lock.
-            size: how many messages may wait.
-            note: called with each accepted message, before anybody can handle it.
-        """
-        self.lock = lock
+    def __init__(self, core: WorkerCore, size: int) -> None:
+        """Make an empty mailbox for `core`, whose lock it shares, for `size` messages."""
+        self._core = core
+        self._audience = core.audience
+        self._monotonic = core.machine.monotonic
+        self.lock = core.lock
         self.size = size
+        self.accepted_at = 0.0
         self.queue: deque[Receipt] = deque()
         self.senders: deque[Sender] = deque()
         self.sleepers: list[Sleeper] = []
-        self._note = note
         self.refusal: Refusal | None = None
 
     # -- the dispatcher's side
@@ -81,7 +90,10 @@ class Mailbox:
                 raise self.refusal()
             if self.senders or len(self.queue) >= self.size:
                 return False
-            self._note(receipt)
+            # As `_accept` does: a call less for each message.
+            receipt.accepted_at = self.accepted_at = self._monotonic()
+            if self._audience.dispatch:
+                self._core.accepted()
             self.queue.append(receipt)
             sleeper = self._taken_sleeper() if self.sleepers else None
         if sleeper is not None:
@@ -179,10 +191,15 @@ class Mailbox:
     def _admit(self) -> None:
         while self.senders and len(self.queue) < self.size:
             sender = self.senders.popleft()
-            self._note(sender.receipt)
-            self.queue.append(sender.receipt)
+            self._accept(sender.receipt)
             sender.accepted = True
             sender.waiter.wake()
+
+    def _accept(self, receipt: Receipt) -> None:
+        receipt.accepted_at = self.accepted_at = self._monotonic()
+        if self._audience.dispatch:  # first: once it is in the queue, it may be handled
+            self._core.accepted()
+        self.queue.append(receipt)
 
     def _taken_sleeper(self) -> Wakeable | None:
         for sleeper in self.sleepers:

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
 from smoothop.config import CONFIG_FIELDS, Config
-from smoothop.engine import dispatching
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.completion import Completion, all_of
 from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
+from smoothop.engine.dispatching import (
+    dispatch_inside,
+    dispatch_inside_async,
+    wait_for_room,
+    wait_for_room_async,
+)
 from smoothop.engine.machine import SYSTEM, Machine
 from smoothop.engine.observing import (
     HASTY_WORDS,
@@ -395,10 +400,12 @@ class Operator:
         core = self._cores.get(name)
         if core is None:
             raise self._missing(name)
+        limit = None if timeout is None else seconds(timeout, "timeout")
         # This test is all that observers cost a dispatch around which none puts anything.
         if core.enter_dispatch is not None:
-            return dispatching.dispatch_inside(core.enter_dispatch, core, message, timeout)
-        return dispatching.dispatch(core, message, timeout)
+            return dispatch_inside(core.enter_dispatch, core, message, limit)
+        receipt = Receipt(core, message)
+        return receipt if core.mailbox.offer(receipt) else wait_for_room(core, receipt, limit)
 
     async def dispatch_async(
         self, name: str, message: Any, *, timeout: Duration | None = None
@@ -407,10 +414,13 @@ class Operator:
         core = self._cores.get(name)
         if core is None:
             raise self._missing(name)
-        enter = core.enter_dispatch
-        if enter is not None:
-            return await dispatching.dispatch_async_inside(enter, core, message, timeout)
-        return await dispatching.dispatch_async(core, message, timeout)
+        limit = None if timeout is None else seconds(timeout, "timeout")
+        if core.enter_dispatch is not None:
+            return await dispatch_inside_async(core.enter_dispatch, core, message, limit)
+        receipt = Receipt(core, message)
+        if core.mailbox.offer(receipt):
+            return receipt
+        return await wait_for_room_async(core, receipt, limit)
 
     def metrics(self, *, maxsize: int = 1024, kinds: Iterable[str] | None = None) -> MetricStream:
         """Return a new stream of the events of all workers, from now until the operator closes.
@@ -448,6 +458,11 @@ class Operator:
         with self._lock:
             for core, watch in zip(cores.values(), watches, strict=True):
                 begin_watch(core, watch)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether `close` has begun; stays so when it is over."""
+        return self._closing is not None or self._closed is not None
 
     @property
     def observers(self) -> tuple[ObserverInfo, ...]:

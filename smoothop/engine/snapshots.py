@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.streams import make_event
 from smoothop.events import (
@@ -41,8 +41,8 @@ class LastEvent:
     """Makes the event object of the most recent event when it is asked for, once for each.
 
     A busy worker leaves ``(returned at, called at, status, when its message was accepted or
-    None)``, and a dispatcher ``(accepted at,)``, all times monotonic; whoever asks pays for the
-    rest.
+    None)``, and its mailbox when it accepted the latest, all times monotonic; whoever asks pays
+    for the rest.
     """
 
     __slots__ = ("_core", "_made")
@@ -53,7 +53,7 @@ class LastEvent:
 
     def get(self) -> MetricEvent | None:
         """Return the most recent event."""
-        raw, made = self._core.last, self._made
+        raw, made = self._newest(), self._made
         if raw is None:
             return None
         if made is not None and made[0] is raw:
@@ -62,13 +62,20 @@ class LastEvent:
         self._made = (raw, event)
         return event
 
-    def _make(self, raw: tuple[object, ...]) -> MetricEvent:
+    def _newest(self) -> tuple[Any, ...] | float | None:
+        accepted, last = self._core.mailbox.accepted_at, self._core.last
+        if not accepted:
+            return last
+        # An event that was told has put `accepted_at` back to 0; a busy worker has no time for it.
+        handled_since = last is not None and not isinstance(last[0], type) and last[0] >= accepted
+        return last if handled_since else accepted
+
+    def _make(self, raw: tuple[Any, ...] | float) -> MetricEvent:
+        if isinstance(raw, float):
+            return DispatchEvent(self._core.name, to_epoch(self._core, raw), ok=True)
         if isinstance(raw[0], type):
             return make_event(raw)
-        when = to_epoch(self._core, raw[0])  # type: ignore[arg-type]
-        if len(raw) == 1:
-            return DispatchEvent(self._core.name, when, ok=True)
-        return _handle_event(self._core.name, when, raw)  # type: ignore[arg-type]
+        return _handle_event(self._core.name, to_epoch(self._core, raw[0]), raw)
 
 
 def _handle_event(

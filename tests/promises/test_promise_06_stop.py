@@ -17,6 +17,8 @@ SCRIPT = Path(__file__).parent / "rounds_of_stops.py"
 GRACE, TOLERANCE = 0.1, 0.25
 IN_A_ROW = 3
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def rounds(tmp_path_factory):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +12,15 @@ import typer
 from smoothop.assembly.assemble import Assembly, assemble
 from smoothop.assembly.plan import Plan, plan_all, plan_hook_plugins, plan_named, runnable_names
 from smoothop.assembly.problems import Problem, ProblemsError
+from smoothop.assembly.versions import own_version
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.logs import Lines
+from smoothop.cli.notify import NotifySocket
 from smoothop.cli.options import ConfigOption
 from smoothop.cli.problems import tell_problems, tell_warnings
+from smoothop.cli.reporter import StateReporter
 from smoothop.cli.service import Service
 from smoothop.cli.terminal import plugins_print_to_stderr
-from smoothop.cli.versions import own_version
 from smoothop.engine.operator import Operator
 
 if TYPE_CHECKING:
@@ -66,6 +69,7 @@ def command(  # noqa: PLR0917 - typer makes options of them
 ) -> None:
     """Run workers in the foreground until SIGINT or SIGTERM."""
     invocation: Invocation = context.obj
+    manager = _service_manager()
     resolved = invocation.resolve(
         config, name=name, grace=grace, log_format=log_format, log_level=log_level
     )
@@ -76,7 +80,17 @@ def command(  # noqa: PLR0917 - typer makes options of them
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
     _begin(resolved, assembly, invocation.ladder, lines)
+    if manager is not None:
+        StateReporter(manager, assembly.operator, invocation.ladder, lines.announce).begin()
     Service(assembly.operator, invocation.ladder, lines.announce).run()
+
+
+def _service_manager() -> NotifySocket | None:
+    """Return whom to tell; first of all, so that what plugins start does not inherit it."""
+    try:
+        return NotifySocket.take(os.environ)
+    except ValueError as error:
+        raise ProblemsError([Problem("run", str(error))]) from None
 
 
 def _assembled(

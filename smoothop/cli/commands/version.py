@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 
+from smoothop.assembly.versions import own_version
 from smoothop.cli.options import AsJson
 from smoothop.cli.terminal import show, show_json
-from smoothop.cli.versions import own_version
 
 
 def command(as_json: AsJson = False) -> None:

@@ -1,0 +1,82 @@
+"""``smoothop systemd-unit``."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from smoothop.assembly.problems import ProblemsError
+from smoothop.cli.problems import tell_warnings
+from smoothop.cli.terminal import show
+from smoothop.cli.unit import ServiceUnit
+
+if TYPE_CHECKING:
+    from smoothop.cli.application import Invocation
+
+CONTEXT_SETTINGS = {"ignore_unknown_options": True}
+
+
+def command(
+    context: typer.Context,
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME... | --all [OPTIONS]", help='As for "smoothop run".'),
+    ],
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user",
+            metavar="ACCOUNT",
+            help="Whom the service runs as; default: you, or for root an account that systemd "
+            "makes up.",
+        ),
+    ] = None,
+) -> None:
+    """Print a systemd unit that runs workers as a service.
+
+    It is for "smoothop run" with these arguments, in this directory.
+    """
+    given = _parsed(arguments)
+    invocation: Invocation = context.obj
+    flags = {key: given.get(key) for key in ("name", "grace")}
+    resolved = invocation.resolve(given["config"], **flags)
+    tell_warnings(resolved.warnings)
+    if resolved.problems:
+        raise ProblemsError(resolved.problems)
+    unit = ServiceUnit(
+        name=resolved.operator["name"].value,
+        command=(*_program(), "run", *arguments),
+        directory=Path.cwd(),
+        user=user or _present_user(),
+        grace=resolved.operator["grace"].value,
+    )
+    show(*unit.text().split("\n"))
+
+
+def _parsed(arguments: list[str]) -> dict[str, Any]:
+    """Return what "smoothop run" would make of the arguments; usage errors are told as its own."""
+    from smoothop.cli.commands import run  # noqa: PLC0415 - it loads all that runs workers
+
+    app = typer.Typer(add_completion=False)
+    app.command("run")(run.command)
+    parser = typer.main.get_command(app)
+    params = parser.make_context("smoothop run", list(arguments)).params
+    if bool(params["names"]) is params["run_all"]:
+        raise typer.BadParameter('give names or --all, as for "smoothop run"')
+    return params
+
+
+def _program() -> tuple[str, ...]:
+    script = Path(sys.executable).with_name("smoothop")
+    if script.is_file():
+        return (str(script),)
+    return sys.executable, "-P", "-m", "smoothop"
+
+
+def _present_user() -> str | None:
+    return None if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name

@@ -1,0 +1,63 @@
+"""Look into a running operator and steer it: the server inside it, and the clients.
+
+Nothing is imported before it is used: a client needs no web server, and a server no client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smoothop.control.answers import ActionResult, OperatorInfo, Stacks, WorkerDetails
+    from smoothop.control.async_client import AsyncClient
+    from smoothop.control.client import Client
+    from smoothop.control.errors import (
+        ControlError,
+        ControlRefusedError,
+        ControlRequestError,
+        ControlStartError,
+        NameTakenError,
+        OperatorNotRunningError,
+    )
+    from smoothop.control.server import ControlServer
+
+_MODULES = {
+    "ActionResult": "answers",
+    "AsyncClient": "async_client",
+    "Client": "client",
+    "ControlError": "errors",
+    "ControlRefusedError": "errors",
+    "ControlRequestError": "errors",
+    "ControlServer": "server",
+    "ControlStartError": "errors",
+    "NameTakenError": "errors",
+    "OperatorInfo": "answers",
+    "OperatorNotRunningError": "errors",
+    "Stacks": "answers",
+    "WorkerDetails": "answers",
+}
+
+__all__ = [
+    "ActionResult",
+    "AsyncClient",
+    "Client",
+    "ControlError",
+    "ControlRefusedError",
+    "ControlRequestError",
+    "ControlServer",
+    "ControlStartError",
+    "NameTakenError",
+    "OperatorInfo",
+    "OperatorNotRunningError",
+    "Stacks",
+    "WorkerDetails",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'smoothop.control' has no attribute {name!r}")
+    value = getattr(import_module(f"smoothop.control.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,79 @@
+"""The routes that change something."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from smoothop.control.failures import Failure
+from smoothop.control.replies import reply
+from smoothop.control.room import Room
+from smoothop.control.waits import Limit, unless_gone
+from smoothop.engine.completion import Completion
+from smoothop.engine.worker import Worker
+from smoothop.errors import StopTimeoutError
+from smoothop.events import Phase, Status
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+
+async def start(room: Room, request: Request) -> Response:
+    """Start a worker."""
+    worker = room.worker(request.path_params["name"])
+    changed = worker.phase in (Phase.STOPPED, Phase.FAILED, Phase.STOPPING)
+    room.operator.start(worker.name)
+    return reply(_result(worker, "start", changed=changed))
+
+
+async def stop(room: Room, request: Request) -> Response:
+    """Stop a worker."""
+    worker = room.worker(request.path_params["name"])
+    limit = Limit.of(request)
+    changed = worker.status is Status.RUNNING and worker.phase is not Phase.STOPPING
+    stopped = room.operator.stop(worker.name, timeout=limit.seconds if limit.wait else None)
+    return await _concluded(request, worker, "stop", stopped, limit, changed=changed)
+
+
+async def restart(room: Room, request: Request) -> Response:
+    """Stop a worker and start it again."""
+    worker = room.worker(request.path_params["name"])
+    limit = Limit.of(request)
+    restarted = room.operator.update_config(worker.name)  # changes nothing, but restarts
+    if restarted.done() and worker.status is Status.STOPPED:
+        room.operator.start(worker.name)
+    return await _concluded(request, worker, "restart", restarted, limit, changed=True)
+
+
+async def _concluded(
+    request: Request,
+    worker: Worker,
+    action: str,
+    completion: Completion,
+    limit: Limit,
+    *,
+    changed: bool,
+) -> Response:
+    """Answer when the completion is done, or at once if nobody waits."""
+    if not limit.wait:
+        return reply(_result(worker, action, changed=changed), 202)
+    try:
+        async with asyncio.timeout(limit.with_grace):
+            await unless_gone(request, asyncio.wrap_future(completion))
+    except StopTimeoutError:
+        raise
+    except TimeoutError:
+        what = f"worker {worker.name} was not through with its {action} within {limit.seconds:g} s"
+        raise Failure("stop_timeout", what) from None
+    return reply(_result(worker, action, changed=changed))
+
+
+def _result(worker: Worker, action: str, *, changed: bool) -> dict[str, Any]:
+    return {
+        "worker": worker.name,
+        "action": action,
+        "changed": changed,
+        "status": worker.status.value,
+        "phase": worker.phase.value,
+    }

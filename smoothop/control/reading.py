@@ -1,0 +1,47 @@
+"""The routes that only look."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from smoothop.control.answers import plain
+from smoothop.control.replies import reply
+from smoothop.control.room import Room
+from smoothop.engine.texts import thread_stack
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+
+async def show_operator(room: Room, _: Request) -> Response:
+    """Tell what the operator is."""
+    return reply(plain(room.info()))
+
+
+async def list_workers(room: Room, _: Request) -> Response:
+    """Tell the snapshot of each worker."""
+    return reply([worker.snapshot().to_dict() for worker in room.workers()])
+
+
+async def show_worker(room: Room, request: Request) -> Response:
+    """Tell everything about one worker."""
+    worker = room.worker(request.path_params["name"])
+    facts = room.facts.get(worker.name)
+    document: dict[str, Any] = {
+        "snapshot": worker.snapshot().to_dict(),
+        "stack": None,
+        "config_origins": room.origins(worker.name),
+        "handler": None if facts is None else dict(facts.handler),
+    }
+    return reply(document)
+
+
+async def show_stacks(_room: Room, _: Request) -> Response:
+    """Tell where all code stands."""
+    alive = {thread.ident: thread.name for thread in threading.enumerate()}
+    frames = sys._current_frames()  # noqa: SLF001 - documented
+    threads = {alive.get(ident, f"thread {ident}"): thread_stack(ident) for ident in frames}
+    return reply({"workers": {}, "threads": threads})

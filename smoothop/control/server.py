@@ -1,0 +1,132 @@
+"""`ControlServer`: answers for a running operator, on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Final, Self
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from smoothop.assembly.versions import own_version
+from smoothop.control.claim import Claim, claim
+from smoothop.control.connections import Crowd
+from smoothop.control.gate import Gate
+from smoothop.control.guard import Guard
+from smoothop.control.protocol import ControlProtocol
+from smoothop.control.room import Room, WorkerFacts
+from smoothop.control.table import Table
+from smoothop.engine.operator import Operator
+
+LARGEST_HEAD: Final = 16 * 1024
+"""Bytes that the head of a request may have."""
+_LAST_WORDS: Final = 2.0
+"""Seconds in which the thread must have ended when the server is closed."""
+
+
+class ControlServer:
+    """Lets other processes of the same user look into an operator and steer it.
+
+    It answers from `start` to `close`, on a thread and an event loop of its own, whatever the
+    workers do. Use it as a context manager, around or inside that of the operator.
+
+    Args:
+        operator: for which it answers.
+        name: under which clients find it; no two operators of a user have the same.
+        read_only: whether every change is refused.
+        facts: what is known of the workers beside what they tell themselves.
+
+    Raises:
+        ValueError: `name` is no name.
+    """
+
+    def __init__(
+        self,
+        operator: Operator,
+        *,
+        name: str = "default",
+        read_only: bool = False,
+        facts: Mapping[str, WorkerFacts] | None = None,
+    ) -> None:
+        self._room = Room(operator, name, own_version(), time.time(), read_only, facts=facts or {})
+        self._claim: Claim | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+
+    def start(self) -> None:
+        """Take the name and begin to answer.
+
+        Raises:
+            NameTakenError: another operator has the name; says which and since when.
+            ControlStartError: there is no place for the socket; says why.
+        """
+        room = self._room
+        self._claim = claim(room.name, os.environ, room.started_at)
+        room.workers()
+        gate = Gate(room, Table(), Guard(read_only=room.read_only))
+        self._thread = threading.Thread(
+            target=self._run,
+            args=(gate, [self._claim.listener]),
+            name="smoothop-control",
+            daemon=True,
+        )
+        self._thread.start()
+        self._ready.wait()
+
+    def close(self) -> None:
+        """Stop answering and give the name back; does nothing the second time."""
+        if self._claim is None:
+            return
+        if self._loop is not None and self._thread is not None:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_LAST_WORDS)
+        self._claim.release()
+        self._claim = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, gate: Gate, listeners: list[socket.socket]) -> None:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            servers = runner.run(_listen(gate, listeners))
+            self._ready.set()
+            self._loop.run_forever()
+            for server in servers:
+                server.close()
+
+
+async def _listen(gate: Gate, listeners: list[socket.socket]) -> list[asyncio.Server]:
+    """Answer on sockets that listen already; uvicorn does the HTTP, the loop the rest."""
+    config = Config(
+        gate,
+        interface="asgi3",
+        http=ControlProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+    )
+    config.load()
+    loop = asyncio.get_running_loop()
+    servers = []
+    for listener in listeners:
+        make_protocol = partial(ControlProtocol, config, ServerState(), Crowd())
+        servers.append(await loop.create_server(make_protocol, sock=listener))
+    return servers
