@@ -32,7 +32,7 @@ class Carrier:
         task: itself, from its first step on.
     """
 
-    __slots__ = ("_bell", "_crew", "_since", "slot", "task")
+    __slots__ = ("_bell", "_crew", "_fair_until", "slot", "task")
 
     task: asyncio.Task[None]
 
@@ -40,7 +40,7 @@ class Carrier:
         self.slot: Slot | None = None
         self._crew = crew
         self._bell: asyncio.Future[None] | None = None
-        self._since = 0.0
+        self._fair_until = 0.0
 
     async def work(self) -> None:
         """Be the task: drive what is due until this carrier is not needed any more."""
@@ -55,11 +55,10 @@ class Carrier:
 
     def wake(self) -> None:
         """End its rest; also in a signal handler."""
-        bell = self._bell
-        if bell is not None and not bell.done():
+        if self._bell is not None:
             try:
-                bell.set_result(None)
-            except asyncio.InvalidStateError:  # a signal handler came in between and did it
+                self._bell.set_result(None)
+            except asyncio.InvalidStateError:  # it has ended already
                 pass
 
     def ended(self) -> None:
@@ -76,17 +75,11 @@ class Carrier:
                 await self._carry(runner)
                 if self._is_marked():
                     return
-                if crew.monotonic() - self._since > FAIR_SHARE:
-                    await self._suspend(asyncio.sleep(0))
+                if due and self._has_had_its_share():
+                    await self._pause()
             if not crew.has_use_for_idle():
                 return
             await self._rest()
-
-    async def _rest(self) -> None:
-        self.task.set_name(IDLE_NAME)
-        self._bell = self._crew.loop.create_future()
-        self._crew.idle.append(self)
-        await self._suspend(self._bell)
 
     def _is_marked(self) -> bool:
         """Tell whether a cancellation is left over, which the next slot would get: then it goes."""
@@ -94,59 +87,75 @@ class Carrier:
         return self.task.cancelling() > 0 or getattr(self.task, "_must_cancel", False)
 
     @coroutine
+    def _rest(self) -> Generator[Any, Any, None]:
+        crew = self._crew
+        self.task.set_name(IDLE_NAME)
+        self._bell = bell = crew.loop.create_future()
+        crew.idle.append(self)
+        self._away()
+        try:
+            yield from bell
+        finally:
+            self._back()
+
+    @coroutine
     def _carry(self, runner: LoopRunner) -> Generator[Any, Any, None]:
-        self._enter(runner)
+        """Drive a turn by hand: a task has one context of variables, and each slot its own."""
+        self.slot = runner.slot
+        self.task.set_name(f"smoothop-{runner.slot.core.name}")
+        run: Callable[..., Any] = runner.context.run
+        runner.turn = turn = runner.drive(self.task)
         reason: StopReason | None = "panic limit"
         try:
-            reason = yield from self._turn(runner)
+            waits_for = run(turn.send, None)
+            while True:
+                error = yield from self._passed_on(waits_for)
+                if error is None:
+                    waits_for = run(turn.send, None)
+                else:
+                    runner.thrown_away = isinstance(error, GeneratorExit)
+                    waits_for = run(turn.throw, error)
+        except StopIteration as returned:
+            reason = returned.value
         except BaseException as error:
             if runner.thrown_away:
                 reason = "cancelled"
                 raise
             runner.slot.core.broke(error)
         finally:
-            self.slot = None
+            self.slot = runner.turn = None
             if reason is not None:
                 runner.finish(reason)
 
-    def _enter(self, runner: LoopRunner) -> None:
-        self.slot = runner.slot
-        self.task.set_name(f"smoothop-{runner.slot.core.name}")
-
-    def _turn(self, runner: LoopRunner) -> Generator[Any, Any, StopReason | None]:
-        """Drive the coroutine by hand: a task has one context of variables, each slot its own."""
-        run: Callable[..., Any] = runner.context.run
-        runner.turn = turn = runner.drive(self.task)
-        step = send = partial(run, turn.send, None)
-        try:
-            while True:
-                waits_for = step()
-                self._away()
-                try:
-                    yield waits_for
-                    step = send
-                except BaseException as error:  # noqa: BLE001 - the handler's, as all that comes in
-                    runner.thrown_away = isinstance(error, GeneratorExit)
-                    step = partial(run, turn.throw, error)
-                self._back()
-        except StopIteration as returned:
-            return returned.value  # type: ignore[no-any-return]
-        finally:
-            runner.turn = None
-
-    @coroutine
-    def _suspend(self, awaitable: Any) -> Generator[Any, Any, None]:
+    def _passed_on(self, waits_for: Any) -> Generator[Any, Any, BaseException | None]:
+        """Hand what the turn waits for to the loop; return what the loop throws into it."""
         self._away()
         try:
-            yield from awaitable.__await__()
+            yield waits_for
+        except BaseException as error:  # noqa: BLE001 - the turn gets it, whatever it is
+            return error
+        else:
+            return None
+        finally:
+            self._back()
+
+    def _has_had_its_share(self) -> bool:
+        now = self._crew.monotonic()
+        if not self._fair_until:  # the first look since others had the loop
+            self._fair_until = now + FAIR_SHARE
+        return now > self._fair_until
+
+    async def _pause(self) -> None:
+        self._away()
+        try:
+            await asyncio.sleep(0)
         finally:
             self._back()
 
     def _back(self) -> None:
-        crew = self._crew
-        crew.coming.discard(self)
-        crew.at_work = True
-        self._since = crew.monotonic()
+        self._crew.coming.discard(self)
+        self._crew.at_work = True
+        self._fair_until = 0.0
 
     def _away(self) -> None:
         crew = self._crew

@@ -71,10 +71,8 @@ class LoopCrew:
 
     # -- for the runners
 
-    def park(self, runner: LoopRunner, until: float | None) -> int:
+    def park(self, runner: LoopRunner, until: float) -> int:
         """Call `runner` at `until`; return a ticket for `forget`."""
-        if until is None:
-            return 0
         ticket = self._agenda.push(until, runner)
         if until < self._alarm_at:
             self._set_alarm(until)
@@ -99,12 +97,16 @@ class LoopCrew:
 
     def summon(self) -> None:
         """See that carriers come for what is due."""
-        if self.at_work:
-            return
         # Several, because handlers that suspend would otherwise be begun one by one, each a
         # round of the loop later.
         while len(self.coming) < min(len(self.due), SPARE):
-            self._send()
+            if self.idle:
+                carrier = self.idle.pop()
+                carrier.wake()
+            else:
+                carrier = Carrier(self)
+                self._begin(carrier, IDLE_NAME)
+            self.coming.add(carrier)
 
     def has_use_for_idle(self) -> bool:
         """Tell whether a carrier that finds nothing due is to wait for something."""
@@ -141,16 +143,8 @@ class LoopCrew:
             runner.own_carrier.wake()
         else:
             self.due.append(runner)
-            self.summon()
-
-    def _send(self) -> None:
-        if self.idle:
-            carrier = self.idle.pop()
-            carrier.wake()
-        else:
-            carrier = Carrier(self)
-            self._begin(carrier, IDLE_NAME)
-        self.coming.add(carrier)
+            if not self.at_work:
+                self.summon()
 
     def _begin(self, carrier: Carrier, name: str) -> None:
         # Not here and now: this may be inside a handler, whose context variables the task would

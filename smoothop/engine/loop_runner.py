@@ -172,7 +172,8 @@ class LoopRunner:
         self.place = CARRIED
         if self._sleeper is None:
             return self.slot.begin()
-        self._crew.forget(self._ticket)
+        if self._ticket:
+            self._crew.forget(self._ticket)
         return self.slot.woken(self._sleeper)
 
     def _park(self, wait: Wait) -> bool:
@@ -184,7 +185,7 @@ class LoopRunner:
             return False
         self._sleeper = sleeper
         self._task = None
-        self._ticket = self._crew.park(self, wait.until)
+        self._ticket = 0 if wait.until is None else self._crew.park(self, wait.until)
         return True
 
     async def _handle(self) -> Decision:
