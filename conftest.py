@@ -10,6 +10,7 @@ pytest_plugins = [
     "support.alone",
     "support.installed",
     "support.leaks",
+    "support.places",
     "support.sizes",
 ]
 if not entry_points(group="pytest11", name="smoothop"):  # run from a checkout

@@ -11,7 +11,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from smoothop.config import Config
 from smoothop.errors import InvalidHandlerError
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[[], object])
 _FACTORY_MARK = "__smoothop_handler_factory__"
+
+_methods: WeakKeyDictionary[FunctionType, bool] = WeakKeyDictionary()
+"""Methods that can be called with a context -> whether they are async."""
 
 
 class SyncHandler(Protocol):
@@ -74,7 +79,6 @@ class HandlerCalls:
         teardown: the same after the last one, or ``None``.
         is_async: whether all of them are coroutine functions.
         config: the default config the handler brings, or ``None``.
-        label: the handler's type or function as ``module:qualname``.
     """
 
     handler: object
@@ -83,7 +87,11 @@ class HandlerCalls:
     teardown: Callable[[Any], Any] | None
     is_async: bool
     config: Config | None
-    label: str
+
+    @property
+    def label(self) -> str:
+        """The handler's type or function as ``module:qualname``."""
+        return _label(self.handler)
 
 
 def handler_calls(handler: object) -> HandlerCalls:
@@ -97,14 +105,14 @@ def handler_calls(handler: object) -> HandlerCalls:
             f"{_label(handler)} is a class: give an instance of it, {handler.__name__}(...)"
         )
     if hasattr(handler, "handle"):
-        handle, what = handler.handle, f"{_label(handler)}.handle"
+        handle, member = handler.handle, ".handle"
     else:
-        handle, what = handler, _label(handler)
+        handle, member = handler, ""
     if not callable(handle):
         raise InvalidHandlerError(
             f"{handler!r} is no handler: give an object with handle(ctx), or a function f(ctx)"
         )
-    is_async = _checked(handle, what)
+    is_async = _checked(handle, handler, member)
     return HandlerCalls(
         handler=handler,
         handle=handle,
@@ -112,7 +120,6 @@ def handler_calls(handler: object) -> HandlerCalls:
         teardown=_optional(handler, "teardown", is_async),
         is_async=is_async,
         config=_own_config(handler),
-        label=_label(handler),
     )
 
 
@@ -125,12 +132,11 @@ def _optional(handler: object, name: str, is_async: bool) -> Callable[[Any], Any
     function = getattr(handler, name, None)
     if function is None or not hasattr(handler, "handle"):
         return None
-    what = f"{_label(handler)}.{name}"
     if not callable(function):
-        raise InvalidHandlerError(f"{what} must be a method, it is {function!r}")
-    if _checked(function, what) is not is_async:
+        raise InvalidHandlerError(f"{_label(handler)}.{name} must be a method, it is {function!r}")
+    if _checked(function, handler, f".{name}") is not is_async:
         kind = "async, as handle is" if is_async else "a plain method, as handle is"
-        raise InvalidHandlerError(f"{what} must be {kind}")
+        raise InvalidHandlerError(f"{_label(handler)}.{name} must be {kind}")
     return function  # type: ignore[no-any-return]
 
 
@@ -143,8 +149,23 @@ def _own_config(handler: object) -> Config | None:
     )
 
 
-def _checked(function: Callable[..., Any], what: str) -> bool:
-    """Check that `function` can be called with a context; tell whether it is async."""
+def _checked(function: Callable[..., Any], handler: object, member: str) -> bool:
+    """Check that `function` can be called with a context; tell whether it is async.
+
+    A method is looked into once, not for each object that has it: where a hundred thousand
+    handlers are added, the look costs more than all the rest.
+    """
+    method = function.__func__ if type(function) is MethodType else None
+    known = _methods.get(method) if type(method) is FunctionType else None
+    if known is not None:
+        return known
+    is_async = _looked_into(function, _label(handler) + member)
+    if type(method) is FunctionType:
+        _methods[method] = is_async
+    return is_async
+
+
+def _looked_into(function: Callable[..., Any], what: str) -> bool:
     code = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
     if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
         raise InvalidHandlerError(f"{what} is a generator: it must return a result, not yield")

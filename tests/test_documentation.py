@@ -140,7 +140,8 @@ def test_each_exit_code_is_explained():
 def test_each_key_of_the_configuration_file_is_explained():
     page = (DOCS / "reference" / "configuration-file.md").read_text()
 
-    for key in (*schema.OPERATOR, *schema.PLUGINS, *(schema.WORKER.keys() - CONFIG_FIELDS)):
+    settled = [key for table in schema.SETTLED.values() for key in table.checks]
+    for key in (*settled, *schema.PLUGINS, *(schema.WORKER.keys() - CONFIG_FIELDS)):
         assert re.search(rf"^ *\| `{key}` \|", page, re.MULTILINE)
     for variable in schema.KNOWN_VARIABLES:
         assert variable in REFERENCE
@@ -151,7 +152,7 @@ def test_each_dependency_has_its_reason():
     design = (DOCS / "design.md").read_text()
 
     for requirement in project["dependencies"]:
-        name, versions = re.fullmatch(r"([a-z-]+)(.*)", requirement).groups()
+        name, versions = re.fullmatch(r"([a-z0-9-]+)(.*)", requirement).groups()
         assert re.search(
             rf"^\| {name} \| [\d.]+ \| `{re.escape(versions)}` \|", design, re.MULTILINE
         )

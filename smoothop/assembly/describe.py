@@ -50,7 +50,12 @@ def describe_config(
             workers[worker.table.name] = describe_worker(worker, registry)
         problems += found if worker.is_requested else ()
     plugins = {"disable": list(resolved.disable), **resolved.plugins}
-    tree: Tree = {"operator": dict(resolved.operator), "plugins": plugins, "workers": workers}
+    tree: Tree = {
+        "operator": dict(resolved.operator),
+        "control": dict(resolved.control),
+        "plugins": plugins,
+        "workers": workers,
+    }
     return tree, problems
 
 
@@ -68,12 +73,8 @@ def shown_settings(settings_type: type, values: Mapping[str, Any] | None) -> Tre
 
 def describe_worker(worker: PlannedWorker, registry: Registry) -> Tree:
     """Return handler, config and settings of a worker whose `check` found nothing wrong."""
-    reference, given = worker.table.handler.value, worker.table.config
-    own = own_config(registry.load(reference))
-    config = merged_config(own, given)
-    described: Tree = {"handler": worker.table.handler}
-    for name in CONFIG_FIELDS:
-        described[name] = given.get(name) or Value(getattr(config, name), _origin(own, name))
+    reference = worker.table.handler.value
+    described: Tree = {"handler": worker.table.handler, **config_values(worker, registry)}
     settings_type = registry.settings_type(reference)
     if settings_type is not None:
         written = worker.table.settings or {}
@@ -82,6 +83,17 @@ def describe_worker(worker: PlannedWorker, registry: Registry) -> Tree:
             for key, value in shown_settings(settings_type, written).items()
         }
     return described
+
+
+def config_values(worker: PlannedWorker, registry: Registry) -> dict[str, Value]:
+    """Return each field of the config of a worker whose `check` found nothing wrong."""
+    given = worker.table.config
+    own = own_config(registry.load(worker.table.handler.value))
+    config = merged_config(own, given)
+    return {
+        name: given.get(name) or Value(getattr(config, name), _origin(own, name))
+        for name in CONFIG_FIELDS
+    }
 
 
 def _origin(own: Config | None, name: str) -> str:

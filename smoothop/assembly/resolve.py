@@ -18,9 +18,10 @@ from typing import Any
 
 from smoothop._names import is_name
 from smoothop.assembly import schema
+from smoothop.assembly.addresses import is_loopback, parse_address
 from smoothop.assembly.file import ConfigFile, find_file
 from smoothop.assembly.problems import Problem, ProblemsError, checked, nearest, unknown_key
-from smoothop.assembly.schema import Check
+from smoothop.assembly.schema import Check, Settled
 from smoothop.plugins.discovery import PLUGINS, find_published
 
 DEFAULT = "default"
@@ -61,6 +62,7 @@ class Resolved:
     Attributes:
         file: the configuration file, or ``None``.
         operator: key of ``[operator]`` -> value.
+        control: key of ``[control]`` -> value.
         plugins: key of ``[plugins]`` -> value, `disable` excepted.
         disable: names that are switched off.
         workers: worker's name -> its table, in the order of the file.
@@ -71,6 +73,7 @@ class Resolved:
 
     file: Path | None
     operator: Mapping[str, Value]
+    control: Mapping[str, Value]
     plugins: Mapping[str, Value]
     disable: tuple[Value, ...]
     workers: Mapping[str, WorkerTable]
@@ -97,7 +100,7 @@ def load(
         directory: where to look for the file.
         environ: the environment; an empty variable counts as not set.
         config: the path after ``--config``, if given.
-        flags: key of ``[operator]`` -> what the flag of that name says, or ``None``.
+        flags: key of ``[operator]`` or ``[control]`` -> what its flag says, or ``None``.
     """
     try:
         file = find_file(directory, config or environ.get(schema.CONFIG_VARIABLE) or None)
@@ -111,7 +114,10 @@ def resolve(file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, ob
     """Resolve the configuration from what each source says; a pure function."""
     problems: list[Problem] = []
     tables = _checked_table(file.tables, schema.TABLES, file, (), problems)
-    operator = _operator(tables.get("operator", {}), file, environ, flags, problems)
+    sources = _Sources(file, tables, environ, flags)
+    operator = _settled(schema.SETTLED["operator"], sources, problems)
+    control = _settled(schema.SETTLED["control"], sources, problems)
+    problems += _contradictions(control)
     plugins = _checked_table(
         tables.get("plugins", {}), schema.PLUGINS, file, ("plugins",), problems
     )
@@ -119,6 +125,7 @@ def resolve(file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, ob
     return Resolved(
         file=file.path,
         operator=operator,
+        control=control,
         plugins={
             key: Value(plugins[key], file.place("plugins"))
             if key in plugins
@@ -155,18 +162,24 @@ def _checked_table(
     return right
 
 
-def _operator(
-    table: Mapping[str, Any],
-    file: ConfigFile,
-    environ: Mapping[str, str],
-    flags: Mapping[str, object],
-    problems: list[Problem],
-) -> dict[str, Value]:
-    in_file = _checked_table(table, schema.OPERATOR, file, ("operator",), problems)
-    found = {key: Value(value, DEFAULT) for key, value in schema.OPERATOR_DEFAULTS.items()}
-    found |= {key: Value(value, file.place("operator")) for key, value in in_file.items()}
-    for key, value, origin in (*_from_variables(environ), *_from_flags(flags)):
-        outcome = checked(schema.OPERATOR[key], value, key, origin)
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    file: ConfigFile
+    tables: Mapping[str, Any]
+    environ: Mapping[str, str]
+    flags: Mapping[str, object]
+
+
+def _settled(kind: Settled, sources: _Sources, problems: list[Problem]) -> dict[str, Value]:
+    """Return the values of a table that flags and variables override."""
+    file = sources.file
+    table = sources.tables.get(kind.name, {})
+    in_file = _checked_table(table, kind.checks, file, (kind.name,), problems)
+    overrides = (*_from_variables(kind, sources.environ), *_from_flags(kind, sources.flags))
+    found = {key: Value(value, DEFAULT) for key, value in kind.defaults.items()}
+    found |= {key: Value(value, file.place(kind.name)) for key, value in in_file.items()}
+    for key, value, origin in overrides:
+        outcome = checked(kind.checks[key], value, key, origin)
         if isinstance(outcome, Problem):
             problems.append(outcome)
         else:
@@ -174,16 +187,32 @@ def _operator(
     return found
 
 
-def _from_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, object, str]]:
-    for variable, key in schema.VARIABLES.items():
+def _from_variables(kind: Settled, environ: Mapping[str, str]) -> Iterator[tuple[str, object, str]]:
+    for variable, key in kind.variables.items():
         if environ.get(variable):
             yield key, environ[variable], variable
 
 
-def _from_flags(flags: Mapping[str, object]) -> Iterator[tuple[str, object, str]]:
+def _from_flags(kind: Settled, flags: Mapping[str, object]) -> Iterator[tuple[str, object, str]]:
     for key, value in flags.items():
-        if value is not None:
-            yield key, value, f"--{key.replace('_', '-')}"
+        if value is not None and key in kind.checks:
+            yield key, value, schema.FLAGS.get(key, f"--{key.replace('_', '-')}")
+
+
+def _contradictions(control: Mapping[str, Value]) -> Iterator[Problem]:
+    http = control["http"]
+    if http.value is None:
+        return
+    if not control["enabled"].value:
+        origin = control["enabled"].origin
+        yield Problem(http.origin, f"http: there is no control server to listen there ({origin})")
+    host, _ = parse_address(http.value)
+    if control["token_file"].value is None and not is_loopback(host):
+        yield Problem(
+            http.origin,
+            f"http: {host} can be reached from elsewhere; that takes a token: --token-file FILE "
+            "(made if it is missing)",
+        )
 
 
 def _disable(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from smoothop._durations import parse_seconds
 from smoothop._names import checked_name
+from smoothop.assembly.addresses import parse_address
 from smoothop.config import DURATION_FIELDS, FIELD_CHECKS
 from smoothop.plugins.switches import MAX_FAILURES
 
@@ -39,6 +41,28 @@ def _flag(value: object, field: str) -> bool:
     if isinstance(value, bool):
         return value
     raise ValueError(f"{field}: true or false, not {value!r}")
+
+
+def _switch(value: object, field: str) -> bool:
+    """Take what `_flag` takes, and the words by which an environment variable says it."""
+    word = value.lower() if isinstance(value, str) else None
+    return _flag(
+        {"1": True, "true": True, "0": False, "false": False}.get(word or "", value), field
+    )
+
+
+def _text(value: object, field: str) -> str:
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError(f"{field}: a text, not {value!r}")
+
+
+def _address(value: object, field: str) -> str:
+    try:
+        parse_address(_text(value, field))
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+    return str(value)
 
 
 def _count(value: object, field: str) -> int:
@@ -78,6 +102,23 @@ OPERATOR_DEFAULTS: dict[str, Any] = {
     "log_level": "info",
 }
 
+CONTROL: dict[str, Check] = {
+    "enabled": _switch,
+    "http": _address,
+    "token_file": _text,
+    "read_only": _switch,
+    "show_payloads": _switch,
+}
+"""Keys of ``[control]``, which are flags and variables as well; see `ControlServer`."""
+
+CONTROL_DEFAULTS: dict[str, Any] = {
+    "enabled": True,
+    "http": None,
+    "token_file": None,
+    "read_only": False,
+    "show_payloads": False,
+}
+
 PLUGINS: dict[str, Check] = {"disable": _names, "strict": _flag, "max_failures": _count}
 """Keys of ``[plugins]``."""
 
@@ -93,15 +134,61 @@ WORKER_FIELDS: dict[str, Check] = {
 WORKER: dict[str, Check] = {"handler": _reference, **WORKER_FIELDS, "settings": _table}
 """All keys of ``[workers.NAME]``."""
 
-TABLES: dict[str, Check] = {"operator": _table, "plugins": _table, "workers": _table}
+TABLES: dict[str, Check] = {
+    "operator": _table,
+    "control": _table,
+    "plugins": _table,
+    "workers": _table,
+}
 """The tables at the top of the file."""
 
-VARIABLES: dict[str, str] = {f"SMOOTHOP_{key.upper()}": key for key in OPERATOR}
-"""Environment variable -> the key of ``[operator]`` that it overrides."""
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A table whose values a flag or an environment variable can override.
+
+    Attributes:
+        name: the table's name.
+        checks: key -> the check its value must pass.
+        defaults: key -> value.
+        variables: environment variable -> the key that it overrides.
+    """
+
+    name: str
+    checks: Mapping[str, Check]
+    defaults: Mapping[str, Any]
+    variables: Mapping[str, str]
+
+
+SETTLED: dict[str, Settled] = {
+    "operator": Settled(
+        "operator",
+        OPERATOR,
+        OPERATOR_DEFAULTS,
+        {f"SMOOTHOP_{key.upper()}": key for key in OPERATOR},
+    ),
+    "control": Settled(
+        "control",
+        CONTROL,
+        CONTROL_DEFAULTS,
+        {
+            "SMOOTHOP_CONTROL": "enabled",
+            **{f"SMOOTHOP_{key.upper()}": key for key in CONTROL if key != "enabled"},
+        },
+    ),
+}
+
+FLAGS: dict[str, str] = {"enabled": "--no-control"}
+"""Key -> its flag, where that is not called as the key is."""
 
 CONFIG_VARIABLE = "SMOOTHOP_CONFIG"
 DISABLE_VARIABLE = "SMOOTHOP_DISABLE_PLUGINS"
 NO_PLUGINS_VARIABLE = "SMOOTHOP_NO_PLUGINS"
 
-KNOWN_VARIABLES = (*VARIABLES, CONFIG_VARIABLE, DISABLE_VARIABLE, NO_PLUGINS_VARIABLE)
+KNOWN_VARIABLES = (
+    *(variable for table in SETTLED.values() for variable in table.variables),
+    CONFIG_VARIABLE,
+    DISABLE_VARIABLE,
+    NO_PLUGINS_VARIABLE,
+)
 """Every environment variable that means something; fields of workers are set in the file only."""

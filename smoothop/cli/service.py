@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,12 +35,20 @@ class Service:
         operator: with its workers added, none started.
         ladder: says when to stop.
         announce: shows messages.
+        last_step: called when everything has stopped and was reported.
     """
 
-    def __init__(self, operator: Operator, ladder: SignalLadder, announce: Announce) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        ladder: SignalLadder,
+        announce: Announce,
+        last_step: Callable[[], None] = lambda: None,
+    ) -> None:
         self._operator = operator
         self._ladder = ladder
         self._announce = announce
+        self._last_step = last_step
         self._failure: str | None = None
 
     def run(self) -> None:
@@ -54,6 +62,7 @@ class Service:
         waiting = dict(_waiting(self._operator))
         stuck = self._stop()
         self._report(waiting, stuck)
+        self._last_step()
         code = ExitCode.FAILED if self._failure else ExitCode.ABANDONED if stuck else ExitCode.OK
         if stuck:
             _leave_at_once(code)

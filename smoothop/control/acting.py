@@ -11,7 +11,6 @@ from smoothop.control.room import Room
 from smoothop.control.waits import Limit, unless_gone
 from smoothop.engine.completion import Completion
 from smoothop.engine.worker import Worker
-from smoothop.errors import StopTimeoutError
 from smoothop.events import Phase, Status
 
 if TYPE_CHECKING:
@@ -33,7 +32,9 @@ async def stop(room: Room, request: Request) -> Response:
     limit = Limit.of(request)
     changed = worker.status is Status.RUNNING and worker.phase is not Phase.STOPPING
     stopped = room.operator.stop(worker.name, timeout=limit.seconds if limit.wait else None)
-    return await _concluded(request, worker, "stop", stopped, limit, changed=changed)
+    if limit.wait:
+        await unless_gone(request, asyncio.wrap_future(stopped))
+    return _answer(worker, "stop", limit, changed=changed)
 
 
 async def restart(room: Room, request: Request) -> Response:
@@ -43,30 +44,24 @@ async def restart(room: Room, request: Request) -> Response:
     restarted = room.operator.update_config(worker.name)  # changes nothing, but restarts
     if restarted.done() and worker.status is Status.STOPPED:
         room.operator.start(worker.name)
-    return await _concluded(request, worker, "restart", restarted, limit, changed=True)
+    if limit.wait:
+        await _in_time(request, worker, restarted, limit)
+    return _answer(worker, "restart", limit, changed=True)
 
 
-async def _concluded(
-    request: Request,
-    worker: Worker,
-    action: str,
-    completion: Completion,
-    limit: Limit,
-    *,
-    changed: bool,
-) -> Response:
-    """Answer when the completion is done, or at once if nobody waits."""
-    if not limit.wait:
-        return reply(_result(worker, action, changed=changed), 202)
+async def _in_time(request: Request, worker: Worker, restarted: Completion, limit: Limit) -> None:
+    """Wait for a restart, which has no limit of its own."""
     try:
-        async with asyncio.timeout(limit.with_grace):
-            await unless_gone(request, asyncio.wrap_future(completion))
-    except StopTimeoutError:
-        raise
+        async with asyncio.timeout(limit.seconds):
+            await unless_gone(request, asyncio.wrap_future(restarted))
     except TimeoutError:
-        what = f"worker {worker.name} was not through with its {action} within {limit.seconds:g} s"
+        what = f"worker {worker.name} was not restarted within {limit.seconds:g} s"
         raise Failure("stop_timeout", what) from None
-    return reply(_result(worker, action, changed=changed))
+
+
+def _answer(worker: Worker, action: str, limit: Limit, *, changed: bool) -> Response:
+    """Say how it is now; 202 if nobody has waited for it."""
+    return reply(_result(worker, action, changed=changed), 200 if limit.wait else 202)
 
 
 def _result(worker: Worker, action: str, *, changed: bool) -> dict[str, Any]:

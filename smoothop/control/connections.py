@@ -41,6 +41,7 @@ class Connection:
         self._disarm()
         if self in self._crowd.all:
             self._crowd.waiting[self] = None
+            self._crowd.changed()
             self._deadline = asyncio.get_running_loop().call_later(IDLE, self.abort)
 
     def abort(self) -> None:
@@ -51,6 +52,7 @@ class Connection:
         """Note that it is closed."""
         self._crowd.all.discard(self)
         self._crowd.waiting.pop(self, None)
+        self._crowd.changed()
         self._disarm()
 
     def _disarm(self) -> None:
@@ -74,6 +76,24 @@ class Crowd:
         self.all: set[Connection] = set()
         self.waiting: dict[Connection, None] = {}
         self._most = most
+        self._quiet = asyncio.Event()
+
+    async def emptied(self) -> None:
+        """Wait until no request is being answered any more."""
+        self.changed()
+        await self._quiet.wait()
+
+    def changed(self) -> None:
+        """Note that a request is answered, or its connection lost."""
+        if len(self.all) == len(self.waiting):
+            self._quiet.set()
+        else:
+            self._quiet.clear()
+
+    def disperse(self) -> None:
+        """Close all connections at once."""
+        for connection in list(self.all):
+            connection.abort()
 
     def admit(self, peer: Peer, transport: Abortable) -> Connection | None:
         """Return a new connection, or ``None`` if all are being answered already."""

@@ -27,8 +27,10 @@ from smoothop.engine.operator import Operator
 
 LARGEST_HEAD: Final = 16 * 1024
 """Bytes that the head of a request may have."""
-_LAST_WORDS: Final = 2.0
-"""Seconds in which the thread must have ended when the server is closed."""
+_LAST_ANSWERS: Final = 0.2
+"""Seconds that the requests which are being answered get when the server is closed."""
+_LAST_WORDS: Final = 0.5
+"""Seconds in which the thread must have ended by then; part of what a stop may take."""
 
 
 class ControlServer:
@@ -60,6 +62,7 @@ class ControlServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
+        self._closing = asyncio.Event()
 
     def start(self) -> None:
         """Take the name and begin to answer.
@@ -87,7 +90,7 @@ class ControlServer:
             return
         if self._loop is not None and self._thread is not None:
             with suppress(RuntimeError):  # the loop has ended by itself
-                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._loop.call_soon_threadsafe(self._closing.set)
             self._thread.join(_LAST_WORDS)
         self._claim.release()
         self._claim = None
@@ -100,16 +103,26 @@ class ControlServer:
         self.close()
 
     def _run(self, gate: Gate, listeners: list[socket.socket]) -> None:
-        with asyncio.Runner() as runner:
-            self._loop = runner.get_loop()
-            servers = runner.run(_listen(gate, listeners))
-            self._ready.set()
-            self._loop.run_forever()
-            for server in servers:
-                server.close()
+        asyncio.run(self._answer(gate, listeners))
+
+    async def _answer(self, gate: Gate, listeners: list[socket.socket]) -> None:
+        """Answer until it is closed."""
+        self._loop = asyncio.get_running_loop()
+        crowds = [Crowd() for _ in listeners]
+        servers = await _listen(gate, dict(zip(listeners, crowds, strict=True)))
+        self._ready.set()
+        await self._closing.wait()
+        for server in servers:
+            server.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_ANSWERS):
+                for crowd in crowds:
+                    await crowd.emptied()
+        for crowd in crowds:
+            crowd.disperse()
 
 
-async def _listen(gate: Gate, listeners: list[socket.socket]) -> list[asyncio.Server]:
+async def _listen(gate: Gate, listeners: Mapping[socket.socket, Crowd]) -> list[asyncio.Server]:
     """Answer on sockets that listen already; uvicorn does the HTTP, the loop the rest."""
     config = Config(
         gate,
@@ -126,7 +139,7 @@ async def _listen(gate: Gate, listeners: list[socket.socket]) -> list[asyncio.Se
     config.load()
     loop = asyncio.get_running_loop()
     servers = []
-    for listener in listeners:
-        make_protocol = partial(ControlProtocol, config, ServerState(), Crowd())
+    for listener, crowd in listeners.items():
+        make_protocol = partial(ControlProtocol, config, ServerState(), crowd)
         servers.append(await loop.create_server(make_protocol, sock=listener))
     return servers

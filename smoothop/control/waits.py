@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BREATH = 0.25
-"""Seconds after its own timeout in which a stop tells by itself at which line it stands."""
-
 
 class ClientGoneError(Exception):
     """Nobody waits for this answer any more."""
@@ -47,11 +44,6 @@ class Limit:
         if unknown:
             raise Failure("bad_request", f"{ascii(min(unknown))[:80]}: only wait and timeout")
         return cls(_flag(query.get("wait", "true")), checked_timeout(query.get("timeout")))
-
-    @property
-    def with_grace(self) -> float | None:
-        """A little longer, for what has the same limit and says more when it is over."""
-        return None if self.seconds is None else self.seconds + _BREATH
 
 
 def checked_timeout(value: Any) -> float | None:

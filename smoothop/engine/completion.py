@@ -6,11 +6,13 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, InvalidStateError
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, cast
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.current import (
     current_slot,
+    end_of,
     refuse_blocking_loop,
     refuse_own_wait,
     waits_without_limit,
@@ -33,13 +35,27 @@ class Completion(Future[None]):
     """
 
     def __init__(
-        self, machine: Machine, cores: Collection[WorkerCore] = (), what: str = "its own stop"
+        self,
+        machine: Machine,
+        cores: Collection[WorkerCore] = (),
+        what: str = "its own stop",
+        *,
+        every: bool = True,
     ) -> None:
+        """Make one that is not done.
+
+        Args:
+            machine: to wait on.
+            cores: the workers whose handlers have to return before it is done.
+            what: it stands for, as an error calls it.
+            every: whether all their slots have to, not only some.
+        """
         super().__init__()
         self.set_running_or_notify_cancel()  # from now on cancel() answers False
         self._machine = machine
         self._cores = cores
         self._what = what
+        self._every = every
         self.threads: list[Thread] = []
 
     def wait(self, timeout: Duration | None = None) -> bool:
@@ -51,12 +67,12 @@ class Completion(Future[None]):
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.done():
-            refuse_own_wait(self._cores, self._what)
+            self._refuse_own_wait()
             refuse_blocking_loop(self._cores)
             waiter = Waiter(self._machine)
             self.add_done_callback(lambda _: waiter.wake())
             if limit is None:
-                with waits_without_limit(current_slot(), self._cores, self._what, self.done):
+                with self._noted():
                     waiter.wait(None)
             else:
                 waiter.wait(limit)
@@ -87,8 +103,8 @@ class Completion(Future[None]):
         from asyncio import wrap_future  # noqa: PLC0415 - loaded already: somebody awaits
 
         if not self.done():
-            refuse_own_wait(self._cores, self._what)
-            with waits_without_limit(current_slot(), self._cores, self._what, self.done):
+            self._refuse_own_wait()
+            with self._noted():
                 yield from wrap_future(self).__await__()
         super().result(0)
 
@@ -101,6 +117,14 @@ class Completion(Future[None]):
     def fail(self, error: BaseException) -> None:
         """Let it have failed, unless it is done."""
         self._settle(lambda: self.set_exception(error))
+
+    def _refuse_own_wait(self) -> None:
+        if self._every:
+            refuse_own_wait(self._cores, self._what)
+
+    def _noted(self) -> AbstractContextManager[None]:
+        need = end_of(self._cores, every=self._every)
+        return waits_without_limit(current_slot(), need, self._what, self.done)
 
     def _settle(self, settle: Callable[[], None]) -> None:
         # Two may settle at once: the worker that has stopped and the timer that gave up on it.

@@ -20,13 +20,13 @@ from smoothop.engine.mailbox import Mailbox, Refusal
 from smoothop.engine.run import Run
 from smoothop.engine.slot import Slot
 from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
+from smoothop.engine.supervision import SURPLUS, LeaveReason
 from smoothop.engine.texts import typed_text
 from smoothop.engine.thread_runner import launch as launch_thread
 from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
-    from smoothop.engine.current import UnlimitedWait
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
@@ -37,12 +37,11 @@ class WorkerCore:
     """One worker, whether it runs or not.
 
     Attributes:
-        thread: that of the latest run, if it had one of its own.
+        threads: those of the latest run, if it had some of its own.
         run: the present run, from the start until everything about its end is told.
         abandoned: why, since close has settled all its receipts: it takes no further message.
         enter_dispatch: makes what is entered around each dispatch to it, if anything is.
         last: the most recent event but for accepted messages, raw; see `snapshots.LastEvent`.
-        waits_for: what this one's handler waits for without limit.
     """
 
     def __init__(
@@ -61,16 +60,16 @@ class WorkerCore:
         self.log = WorkerLog(logger, name)
         self.handler_logger = handler_logger(logger, name)
         self.lock = self.machine.lock()
-        self.audience = Audience(self.machine)
+        self.audience = Audience(self.lock)
         self.mailbox = Mailbox(self, config.mailbox_size)
         self.own_rings: list[Ring] = []
         self.watches: list[Watch] = []
         self.enter_dispatch: EnterDispatch | None = None
         self.run: Run | None = None
-        self.thread: Thread | None = None
+        self.threads: tuple[Thread, ...] = ()
         self.last: tuple[Any, ...] | None = None
-        self.waits_for: UnlimitedWait | None = None
         self.abandoned: str | None = None
+        self.pause: object = None
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -96,9 +95,16 @@ class WorkerCore:
         return None if run is None or run.over else run.loop_thread
 
     def stack(self) -> str:
-        """Return where its loop stands, as a traceback's text."""
+        """Return where its loops stand, as the text of a traceback for each slot."""
+        stacks = self.stacks()
+        if len(stacks) == 1:
+            return next(iter(stacks.values()))
+        return "\n".join(f"slot {n}:\n{stack}" for n, stack in stacks.items()) or "(not running)"
+
+    def stacks(self) -> dict[int, str]:
+        """Return where each slot stands: its number -> the text of a traceback."""
         run = self.run
-        return "(not running)" if run is None else run.slot.stack()
+        return {} if run is None else {slot.number: slot.stack() for slot in run.slots}
 
     # -- what is wanted
 
@@ -122,53 +128,64 @@ class WorkerCore:
         stopped = Completion(self.machine, (self,))
         with self.lock:
             run = self.run
-            announce = self._want_stop(run)
+            announce = self._want_stop(run, reason)
             if run is not None:
                 run.ended += [*self._restarts, stopped]
                 self._restarts = []
         if run is None:
-            if self.thread is not None:  # it said that it has stopped, and may be on its way out
-                stopped.threads.append(self.thread)
+            stopped.threads += self.threads  # they said that they have ended, or are about to
             stopped.succeed()
         else:
-            self._ask(run, reason, announce=announce)
+            self._ask(run, announce=announce)
         return stopped
 
     def ask_stop(self, reason: StopReason) -> None:
         """Ask it to stop, without a completion."""
         with self.lock:
             run = self.run
-            announce = self._want_stop(run)
+            announce = self._want_stop(run, reason)
         if run is not None:
-            self._ask(run, reason, announce=announce)
+            self._ask(run, announce=announce)
 
     def update(self, changes: dict[str, Any]) -> Completion:
-        """Give it a new config; a running one is restarted. Done when the config is in force.
+        """Give it a new config; done when that is in force.
+
+        A running one is restarted, unless only the number of its slots changes.
 
         Raises:
             TypeError: there is no such field.
             ValueError: a value is wrong.
             ConfigError: this version cannot do it.
         """
-        restarted = Completion(self.machine, (self,), "its own restart")
+        slots_only = changes.keys() == {"concurrency"}
+        in_force = Completion(self.machine, (self,), "its own restart", every=not slots_only)
         with self.lock:
             if self.mailbox.refusal is not None:
                 raise self.mailbox.refusal()
             self.config = refuse_unbuilt(replace(self.config, **changes))
             run = self.run
-            again = run is not None and (self._start_again or not run.leaving)
-            if run is not None and again:
-                announce = self._want_stop(run)
+            scale = run is not None and not run.leaving and slots_only
+            again = run is not None and not scale and (self._start_again or not run.leaving)
+            announce = again and self._want_stop(run, "requested")
+            if run is None:
+                pass
+            elif scale:
+                run.config, run.wanted = self.config, self.config.concurrency
+                run.scaled.append(in_force)
+                run.call_attention()
+            elif again:
                 self._start_again = True
-                self._restarts.append(restarted)
-            elif run is not None:
-                run.ended.append(restarted)
+                self._restarts.append(in_force)
+            else:
+                run.ended.append(in_force)
         self.mailbox.resize(self.config.mailbox_size)
         if run is None:
-            restarted.succeed()
+            in_force.succeed()
+        elif scale:
+            self._scale(run)
         elif again:
-            self._ask(run, "requested", announce=announce)
-        return restarted
+            self._ask(run, announce=announce)
+        return in_force
 
     def retire(
         self, refusal: Refusal, dropped: str, reason: StopReason = "requested"
@@ -204,27 +221,85 @@ class WorkerCore:
         self.drop_waiting(why)
         run = self.run
         if run is not None:
-            self._drop_current(run, why)
+            for slot in run.slots:
+                self._drop_current(slot, why)
+
+    def keep_thread(self, run: Run, thread: Thread) -> None:
+        """Note, with the lock, a thread that a slot of `run` has for itself."""
+        self.threads = run.threads = (*filter(_is_alive, run.threads), thread)
 
     def forked(self, refusal: Refusal) -> None:
         """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
-        self.lock = self.mailbox.lock = self.machine.lock()  # its holder is not in this process
+        # Who holds it is not in this process.
+        self.lock = self.mailbox.lock = self.audience.lock = self.machine.lock()
         self.mailbox.refuse(refusal)
         self.abandon("it belongs to the process this one was forked from")
         run, self.run = self.run, None
         if run is not None:
             run.stopping = True  # in case it was a handler of this worker that forked
+            run.call_attention()
         self._end_streams()
 
-    # -- what its loop tells
+    # -- what its slots tell
 
-    def started(self, run: Run) -> None:
-        """The loop of `run` has begun."""
+    def slot_begun(self, slot: Slot) -> None:
+        """The loop of `slot` has begun; the first one of a run begins the run."""
+        run = slot.run
+        if run.begun:
+            return
         run.begun = True
         self.publish(
             self.audience.lifecycle,
             (LifecycleEvent, self.name, self.machine.time(), "started", None),
         )
+        self._fill(run)
+
+    def slot_set_up(self, slot: Slot) -> None:
+        """`setup` has returned."""
+        slot.run.is_set_up = True
+        self._fill(slot.run)
+
+    def slot_leaves(self, slot: Slot) -> bool:
+        """`slot` calls no `handle` any more; tell whether it is the last, so `teardown` is due."""
+        with self.lock:
+            slot.has_left = True
+            return slot.run.is_set_up and all(other.has_left for other in slot.run.slots)
+
+    def slot_finished(self, slot: Slot, reason: LeaveReason) -> None:
+        """The loop of `slot` has ended: its runner's last step, whatever happened in it.
+
+        A slot that ends alone, without having been called away, takes the others with it. When
+        the last one has ended, the run is over.
+        """
+        run = slot.run
+        with self.lock:
+            if not run.remove(slot):
+                return
+            alone = reason != SURPLUS and run.leave(reason)
+            over = not run.slots
+            if over:
+                self._note_end(run)
+        self._drop_current(slot, "it ended before it finished the message")
+        if over:
+            self._finished(run)
+        elif alone:
+            self.tell_slots(run)
+        else:
+            self._fill(run)  # more may have been wanted while it was on its way out
+        self._tell_scaled(run)
+
+    def tell_slots(self, run: Run) -> None:
+        """Let all slots know that the run is leaving."""
+        with self.lock:
+            # First what a slot reads between two calls, then what its handler sees: who has seen
+            # that it is to stop is not called again.
+            run.call_attention()
+            run.stopping = True
+        run.stop.set()
+        self.mailbox.wake_all()
+        for slot in run.slots:
+            if slot.runner is not None:
+                slot.runner.asked_to_stop()
 
     def panicked(self, attempts: int, error: BaseException, waited: float | None) -> None:
         """An exception has left user code, as the `attempts`-th of those that count."""
@@ -248,24 +323,6 @@ class WorkerCore:
         """The engine itself failed; the worker ends."""
         self.note_error(typed_text(error))
         self.log.error("worker broke: %s", typed_text(error), cause=error)
-
-    def finished(self, run: Run, reason: StopReason) -> None:
-        """The loop of `run` has ended: its last step. Tell everybody, start again if wanted."""
-        with self.lock:
-            if run.over:
-                return
-            run.over = run.leaving = True
-            self.failed = reason == "panic limit"
-            self.stop_reason = reason
-            self.stopped_at = self.machine.time()
-            self.handled_before += run.handled
-        self._drop_current(run, "it ended before it finished the message")
-        self.log.info("worker stopped", reason=reason)
-        if run.begun:
-            raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", reason)
-            self.publish(self.audience.lifecycle, raw)
-        self._end_streams()
-        self._conclude(run)
 
     # -- what is noted
 
@@ -316,16 +373,14 @@ class WorkerCore:
 
     # -- inside
 
-    def _drop_current(self, run: Run, why: str) -> None:
+    def _drop_current(self, slot: Slot, why: str) -> None:
         # There is none after a regular end: the slot has settled it.
-        receipt = run.slot.receipt
+        receipt = slot.receipt
         if receipt is not None:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
     def _new_run(self) -> Run:
-        run = Run(self.config, self.machine)
-        run.slot = Slot(self, run)
-        self.run = run
+        self.run = run = Run(self)
         self.failed = False
         self.starts += 1
         self.started_at = run.started_at
@@ -333,43 +388,84 @@ class WorkerCore:
 
     def _launch(self, run: Run) -> None:
         self.log.info("starting worker")
+        slot = run.slots[0]
         try:
-            if self.calls.is_async:
-                self.operator._loop_host().launch(run)  # noqa: SLF001 - the engine's own door
-            else:
-                launch_thread(run.slot)
+            self._launch_slot(slot)
         except Exception as error:
             self._launch_failed(run, error)
             raise SmoothopError(f"worker {self.name} could not be started: {error}") from error
+
+    def _launch_slot(self, slot: Slot) -> None:
+        if self.calls.is_async:
+            self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
+        else:
+            launch_thread(slot)
 
     def _launch_failed(self, run: Run, error: Exception) -> None:
         self.note_error(typed_text(error))
         self.log.error("worker could not be started: %s", error, cause=error)
         with self.lock:
+            run.slots = ()
             run.over = run.leaving = True
             self.failed = True
             self._start_again = False
         self._conclude(run)
 
-    def _want_stop(self, run: Run | None) -> bool:
+    def _fill(self, run: Run) -> None:
+        """Launch the slots that are missing; if one cannot be, the worker goes on with fewer."""
+        while len(run.slots) < run.wanted:
+            with self.lock:
+                slot = run.add_slot(self)
+            if slot is None:
+                return
+            try:
+                self._launch_slot(slot)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                self.note_error(typed_text(error))
+                self.log.error("slot could not be started: %s", error, cause=error)
+                with self.lock:
+                    run.wanted = max(1, len(run.slots) - 1)
+                self.slot_finished(slot, SURPLUS)
+
+    def _scale(self, run: Run) -> None:
+        self._fill(run)
+        self.mailbox.wake_all()
+        self._tell_scaled(run)
+
+    def _tell_scaled(self, run: Run) -> None:
+        """Tell those who wait for surplus slots to end, if all have."""
+        with self.lock:
+            if not run.scaled or not (run.over or run.is_scaled()):
+                return
+            scaled, run.scaled = run.scaled, []
+        for completion in scaled:
+            completion.succeed()
+
+    def _want_stop(self, run: Run | None, reason: StopReason) -> bool:
         """Note, under the lock, that it is to stop; tell whether that is news."""
         self._start_again = False
-        if run is None or run.leaving:
-            return False
-        run.leaving = True
-        return True
+        return run is not None and run.leave(reason)
 
-    def _ask(self, run: Run, reason: StopReason, *, announce: bool) -> None:
+    def _ask(self, run: Run, *, announce: bool) -> None:
         if announce:
             self.log.info("stopping worker")
-        with self.lock:
-            if not run.stopping:
-                run.reason = reason
-                run.stopping = True
-        run.stop.set()
-        self.mailbox.wake_all()
-        if run.loop_runner is not None:
-            run.loop_runner.asked_to_stop()
+        self.tell_slots(run)
+
+    def _note_end(self, run: Run) -> None:
+        run.over = True
+        self.failed = run.reason == "panic limit"
+        self.stop_reason = run.reason
+        self.stopped_at = self.machine.time()
+        self.handled_before += run.handled
+
+    def _finished(self, run: Run) -> None:
+        """The last slot of `run` has ended: tell everybody, start again if wanted."""
+        self.log.info("worker stopped", reason=run.reason)
+        if run.begun:
+            raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", run.reason)
+            self.publish(self.audience.lifecycle, raw)
+        self._end_streams()
+        self._conclude(run)
 
     def _conclude(self, run: Run) -> None:
         with self.lock:
@@ -386,8 +482,7 @@ class WorkerCore:
             except SmoothopError as error:  # told in the log, and to who asked for the restart
                 failure = error
         for completion in ended:
-            if run.thread is not None:
-                completion.threads.append(run.thread)
+            completion.threads += run.threads
             completion.succeed()
         for completion in restarts:
             if failure is None:
@@ -403,6 +498,10 @@ class WorkerCore:
             ring.end()
 
 
+def _is_alive(thread: Thread) -> bool:
+    return thread.is_alive()
+
+
 def refuse_unbuilt(config: Config) -> Config:
     """Return `config` if this version can do what it asks for.
 
@@ -411,7 +510,6 @@ def refuse_unbuilt(config: Config) -> Config:
     """
     later: dict[str, Callable[[Any], bool]] = {
         "run_in": lambda value: value != "thread",
-        "concurrency": lambda value: value != 1,
         "stuck_after": lambda value: value != 0,
     }
     for field, asks in later.items():

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
+from smoothop.engine.circles import Need, endless_circle
 from smoothop.errors import SmoothopError
 
 if TYPE_CHECKING:
     from asyncio import Task
 
     from smoothop.engine.core import WorkerCore
+    from smoothop.engine.receipt import Receipt
     from smoothop.engine.slot import Slot
 
 
@@ -69,6 +71,46 @@ def current_slot() -> Slot | None:
     return None if carrier is None else carrier.slot
 
 
+class UnlimitedWait(NamedTuple):
+    """What the handler of a slot waits for, without limit."""
+
+    need: Callable[[], Need[Slot]]
+    """Whose getting on would end it, as things are when this is called."""
+
+    is_over: Callable[[], bool]
+    """Whether what it waits for has come: its thread may not have woken up yet."""
+
+
+def end_of(cores: Collection[WorkerCore], *, every: bool) -> Callable[[], Need[Slot]]:
+    """A wait until workers have ended needs every slot of theirs; until they have fewer, one."""
+    return lambda: Need([slot for core in cores for slot in slots_of(core)], every)
+
+
+def turn_of(core: WorkerCore, receipt: Receipt | None = None) -> Callable[[], Need[Slot]]:
+    """A wait for room in a mailbox, or for an outcome, needs one slot of the worker.
+
+    Args:
+        core: the worker.
+        receipt: what the outcome is waited for: once a slot handles it, it is that slot.
+    """
+    return lambda: Need(_who_can(core, receipt), every=False)
+
+
+def slots_of(core: WorkerCore) -> Collection[Slot]:
+    """Return the slots that a worker has now."""
+    run = core.run
+    return () if run is None else run.slots
+
+
+def _who_can(core: WorkerCore, receipt: Receipt | None) -> Collection[Slot]:
+    slots = slots_of(core)
+    if receipt is not None:
+        holder = [slot for slot in slots if slot.receipt is receipt]
+        if holder:
+            return holder
+    return [slot for slot in slots if slot.is_active]
+
+
 def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
     """Refuse a wait of a handler for something only its own return can bring about.
 
@@ -77,34 +119,46 @@ def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
     """
     slot = current_slot()
     if slot is not None and slot.core in cores:
-        raise SmoothopError(
-            f"worker {slot.core.name} waits inside its own handler for {what}: that would never end"
-        )
+        raise _own_wait(slot, what)
 
 
-class UnlimitedWait(NamedTuple):
-    """A worker's handler waits, without limit, until `cores` have got on."""
+def refuse_own_message(core: WorkerCore, receipt: Receipt, what: str) -> None:
+    """Refuse a wait of a handler for a message that only its own slot could handle.
 
-    cores: Collection[WorkerCore]
-    is_over: Callable[[], bool]
-    """Whether what it waits for has come: its thread may not have woken up yet."""
+    Raises:
+        SmoothopError: the caller is inside the handler of `core`, and no other slot can.
+    """
+    slot = current_slot()
+    if slot is not None and slot.core is core and only_slot(slot, receipt):
+        raise _own_wait(slot, what)
+
+
+def only_slot(slot: Slot, receipt: Receipt | None = None) -> bool:
+    """Tell whether no other slot of its worker can take messages, or that one."""
+    return all(other is slot for other in _who_can(slot.core, receipt))
+
+
+def _own_wait(slot: Slot, what: str) -> SmoothopError:
+    return SmoothopError(
+        f"worker {slot.core.name} waits inside its own handler for {what}: that would never end"
+    )
 
 
 @contextmanager
 def waits_without_limit(
-    slot: Slot | None, cores: Collection[WorkerCore], what: str, is_over: Callable[[], bool]
+    slot: Slot | None, need: Callable[[], Need[Slot]], what: str, is_over: Callable[[], bool]
 ) -> Iterator[None]:
-    """Note that the worker of `slot`, if there is one, waits in this block for `cores` to get on.
+    """Note that the handler of `slot`, if there is one, waits in this block for what `need` says.
 
     Raises:
-        SmoothopError: one of them waits, maybe through others, for the worker of `slot`.
+        SmoothopError: that needs others who wait, maybe through others, for `slot`.
     """
     if slot is None:
         yield
         return
-    slot.core.waits_for = UnlimitedWait(cores, is_over)
+    slot.waits_for = UnlimitedWait(need, is_over)
     try:
-        circle = circle_of_waits(slot.core)
+        circle = circle_of_waits(slot)
         if circle:
             raise SmoothopError(
                 f"waiting for {what} would never end, these workers wait for each other: "
@@ -112,7 +166,7 @@ def waits_without_limit(
             )
         yield
     finally:
-        slot.core.waits_for = None
+        slot.waits_for = None
 
 
 def refuse_blocking_loop(cores: Collection[WorkerCore]) -> None:
@@ -129,22 +183,15 @@ def refuse_blocking_loop(cores: Collection[WorkerCore]) -> None:
             )
 
 
-def circle_of_waits(core: WorkerCore) -> list[str]:
-    """Return the names along a circle of workers of which each waits for the next, or nothing.
+def circle_of_waits(slot: Slot) -> list[str]:
+    """Return the names of the workers along an endless circle of waits through `slot`, if any.
 
-    A worker's `waits_for` is set before it looks, so of those that close a circle at the same
+    A slot's `waits_for` is set before it looks, so of those that close a circle at the same
     moment at least one sees it.
     """
-    seen = {core}
-    ways = [(core, [core.name])]
-    while ways:
-        at, names = ways.pop()
-        wait = at.waits_for
-        if wait is None or wait.is_over():
-            continue
-        if core in wait.cores:
-            return [*names, core.name]
-        following = [other for other in wait.cores if other not in seen]
-        seen.update(following)
-        ways += [(other, [*names, other.name]) for other in following]
-    return []
+    return [member.core.name for member in endless_circle(slot, _need_of)]
+
+
+def _need_of(slot: Slot) -> Need[Slot] | None:
+    wait = slot.waits_for
+    return None if wait is None or wait.is_over() else wait.need()

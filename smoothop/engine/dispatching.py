@@ -7,7 +7,13 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from smoothop._durations import seconds
-from smoothop.engine.current import UnlimitedWait, circle_of_waits, current_slot
+from smoothop.engine.current import (
+    UnlimitedWait,
+    circle_of_waits,
+    current_slot,
+    only_slot,
+    turn_of,
+)
 from smoothop.engine.mailbox import Sender
 from smoothop.engine.receipt import Receipt
 from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable, running_loop
@@ -88,7 +94,7 @@ class _RoomWait:
         if self._slot is not None:
             self._slot.run.stop.add(waiter)
             if self._limit is None:
-                self._slot.core.waits_for = UnlimitedWait((core,), self._is_over)
+                self._slot.waits_for = UnlimitedWait(turn_of(core), self._is_over)
         core.mailbox.queue_up(self._sender)
 
     def accepted(self) -> bool:
@@ -119,7 +125,7 @@ class _RoomWait:
         self._core.mailbox.withdraw(self._sender)
         if self._slot is not None:
             self._slot.run.stop.discard(self._sender.waiter)
-            self._slot.core.waits_for = None
+            self._slot.waits_for = None
 
     def _is_over(self) -> bool:
         sender, slot = self._sender, self._slot
@@ -135,7 +141,8 @@ class _RoomWait:
         return None
 
     def _refuse_endless(self) -> None:
-        if self._slot is not None and self._slot.core is self._core:
+        slot = self._slot
+        if slot is not None and slot.core is self._core and only_slot(slot):
             raise _refused(
                 self._core,
                 MailboxFullError(
@@ -146,7 +153,7 @@ class _RoomWait:
     def _refuse_circle(self) -> None:
         if self._slot is None or self._limit is not None:
             return
-        circle = circle_of_waits(self._slot.core)
+        circle = circle_of_waits(self._slot)
         if circle and self._core.mailbox.withdraw(self._sender):
             text = f"these workers wait for each other with full mailboxes: {' -> '.join(circle)}"
             raise _refused(self._core, MailboxFullError(text))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.engine.current import enter_task, leave_task
 from smoothop.engine.loop_runner import DUE, FAIR_SHARE, OVER, PARKED
-from smoothop.events import StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.loop_crew import LoopCrew
     from smoothop.engine.loop_runner import LoopRunner
     from smoothop.engine.slot import Slot
+    from smoothop.engine.supervision import LeaveReason
 
 IDLE_NAME: Final = "smoothop-carrier"
 
@@ -102,10 +101,10 @@ class Carrier:
     def _carry(self, runner: LoopRunner) -> Generator[Any, Any, None]:
         """Drive a turn by hand: a task has one context of variables, and each slot its own."""
         self.slot = runner.slot
-        self.task.set_name(f"smoothop-{runner.slot.core.name}")
+        self.task.set_name(f"smoothop-{runner.slot.label}")
         run: Callable[..., Any] = runner.context.run
         runner.turn = turn = runner.drive(self.task)
-        reason: StopReason | None = "panic limit"
+        reason: LeaveReason | None = "panic limit"
         try:
             waits_for = run(turn.send, None)
             while True:
@@ -186,11 +185,12 @@ class OwnCarrier(Carrier):
             else:
                 await self._rest()
 
-    async def _rest(self) -> None:
-        self._bell = self._crew.loop.create_future()
+    @coroutine
+    def _rest(self) -> Generator[Any, Any, None]:
+        self._bell = bell = self._crew.loop.create_future()
         try:
             if self._runner.place is PARKED:  # a signal handler may have called it just now
-                await self._bell
+                yield from bell
         except asyncio.CancelledError:
             self._runner.take_cancellation(self.task)
 

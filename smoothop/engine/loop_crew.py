@@ -134,7 +134,7 @@ class LoopCrew:
             self._keeper.add(runner)
             if runner.needs_own_task:
                 runner.own_carrier = OwnCarrier(self, runner)
-                self._begin(runner.own_carrier, f"smoothop-{runner.slot.core.name}")
+                self._begin(runner.own_carrier, f"smoothop-{runner.slot.label}")
             else:
                 self._put_on(runner)
 

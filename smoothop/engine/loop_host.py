@@ -14,7 +14,7 @@ from smoothop.engine.loop_runner import LoopRunner
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.machine import Machine, Thread
-    from smoothop.engine.run import Run
+    from smoothop.engine.slot import Slot
 
 LAST_TASKS: Final = 1.0
 """Seconds that tasks which handlers left behind have to end when the own loop closes."""
@@ -39,28 +39,26 @@ class LoopHost:
         self._thread: Thread | None = None
         self._left: Collection[WorkerCore] = ()
 
-    def launch(self, run: Run) -> None:
-        """Drive the slot of `run` on the loop; from any thread.
+    def launch(self, slot: Slot) -> None:
+        """Drive `slot` on the loop; from any thread.
 
         Raises:
             RuntimeError: the loop is closed, or the system gives no thread for it.
         """
         crew = self._ready_crew()
-        runner = LoopRunner(run.slot, crew)
-        run.loop_runner = runner
-        run.loop_thread = crew.thread
-        runner.call()
+        slot.run.loop_thread = crew.thread
+        LoopRunner(slot, crew).call()
 
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Have `function` called on the loop, from any thread; ``False`` if no loop runs."""
         with self._lock:
-            loop = self._loop
+            crew = self._crew
         try:
-            if loop is not None:
-                loop.call_soon_threadsafe(function)
+            if crew is not None:
+                crew.loop.call_soon_threadsafe(function)
         except RuntimeError:  # it is closed
             return False
-        return loop is not None
+        return crew is not None
 
     def close(self, cores: Collection[WorkerCore], *, stuck: bool) -> None:
         """End the own loop and its thread; the caller's loop is left alone.
@@ -106,8 +104,9 @@ class LoopHost:
         """Say the last word for workers whose task never began or did not end: it never will."""
         for core in self._left:
             run = core.run
-            if run is not None and run.loop_runner is not None:
-                core.finished(run, "cancelled")
+            if run is not None and run.loop_thread is not None:
+                for slot in run.slots:
+                    core.slot_finished(slot, "cancelled")
 
     def _run_until_stopped(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Run the loop; ``False`` when a task threw it out and it must go on for the others."""

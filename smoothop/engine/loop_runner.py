@@ -10,9 +10,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
-from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
-from smoothop.events import STOPPING, StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.loop_carrier import OwnCarrier
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from smoothop.engine.mailbox import Sleeper
     from smoothop.engine.slot import Slot
 
-    Turn = Coroutine[Any, Any, StopReason | None]
+    Turn = Coroutine[Any, Any, LeaveReason | None]
 
 FAIR_SHARE: Final = 0.001
 """Seconds that handlers which never suspend may go on before others get the loop."""
@@ -89,6 +88,7 @@ class LoopRunner:
         self._grace_timer: asyncio.TimerHandle | None = None
         self._sleeper: Sleeper | None = None
         self._ticket = 0
+        slot.runner = self
         slot.stack = self._stack
 
     @property
@@ -127,7 +127,7 @@ class LoopRunner:
 
     # -- on the loop's thread
 
-    async def drive(self, task: asyncio.Task[None]) -> StopReason | None:
+    async def drive(self, task: asyncio.Task[None]) -> LeaveReason | None:
         """Go on until it is parked again (``None``) or has come to its end (then why)."""
         self._task = task
         slot, decision = self.slot, self._resume()
@@ -140,15 +140,14 @@ class LoopRunner:
                 return None
             else:
                 decision = slot.woken(None)
-        slot.phase = STOPPING
-        if slot.is_set_up:
+        if slot.tears_down():
             await self._tear_down()
         return decision.reason
 
-    def finish(self, reason: StopReason) -> None:
+    def finish(self, reason: LeaveReason) -> None:
         """Say the last word: none of its code runs any more."""
         self.place = OVER
-        self.slot.core.finished(self.slot.run, reason)
+        self.slot.core.slot_finished(self.slot, reason)
         self._crew.left(self)
 
     def called_in_turn(self) -> None:
@@ -224,11 +223,9 @@ class LoopRunner:
 
     async def _tear_down(self) -> None:
         slot = self.slot
-        if slot.calls.teardown is None:
-            return
         context = slot.setup_context()
         try:
-            await self._call(slot.calls.teardown(context))
+            await self._call(slot.calls.teardown(context))  # type: ignore[misc]  # there is one here
         except BaseException as error:  # noqa: BLE001 - the fence around handlers
             slot.core.teardown_failed(error)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.engine.waiting import Wakeable
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from smoothop.errors import SmoothopError
 
 Refusal = Callable[[], "SmoothopError"]
+
+
+# In place of a queue that was never needed: most workers get no messages, and an empty deque takes
+# 760 bytes. It can hold nothing, so whoever adds makes one first.
+_NOBODY: Final[deque[Any]] = deque(maxlen=0)
 
 
 class Sleeper:
@@ -72,8 +77,8 @@ class Mailbox:
         self.lock = core.lock
         self.size = size
         self.accepted_at = 0.0
-        self.queue: deque[Receipt] = deque()
-        self.senders: deque[Sender] = deque()
+        self.queue: deque[Receipt] = _NOBODY
+        self.senders: deque[Sender] = _NOBODY
         self.sleepers: list[Sleeper] = []
         self.refusal: Refusal | None = None
 
@@ -88,13 +93,16 @@ class Mailbox:
         with self.lock:
             if self.refusal is not None:
                 raise self.refusal()
-            if self.senders or len(self.queue) >= self.size:
+            queue = self.queue
+            if self.senders or len(queue) >= self.size:
                 return False
             # As `_accept` does: a call less for each message.
             receipt.accepted_at = self.accepted_at = self._monotonic()
             if self._audience.dispatch:
                 self._core.accepted()
-            self.queue.append(receipt)
+            if queue is _NOBODY:
+                queue = self.queue = deque()
+            queue.append(receipt)
             sleeper = self._taken_sleeper() if self.sleepers else None
         if sleeper is not None:
             sleeper.wake()
@@ -106,6 +114,8 @@ class Mailbox:
             sender.refusal = self.refusal
             if sender.refusal is not None:
                 return
+            if self.senders is _NOBODY:
+                self.senders = deque()
             self.senders.append(sender)
             self._admit()
             sleeper = self._taken_sleeper() if self.queue and self.sleepers else None
@@ -179,6 +189,13 @@ class Mailbox:
             receipts.append(receipt)
         return receipts
 
+    def wake_one(self) -> None:
+        """Wake a sleeper that a message wakes, if there is one and a message waits."""
+        with self.lock:
+            sleeper = self._taken_sleeper() if self.queue else None
+        if sleeper is not None:
+            sleeper.wake()
+
     def wake_all(self) -> None:
         """Wake every sleeper, whatever it sleeps for."""
         with self.lock:
@@ -199,6 +216,8 @@ class Mailbox:
         receipt.accepted_at = self.accepted_at = self._monotonic()
         if self._audience.dispatch:  # first: once it is in the queue, it may be handled
             self._core.accepted()
+        if self.queue is _NOBODY:
+            self.queue = deque()
         self.queue.append(receipt)
 
     def _taken_sleeper(self) -> Wakeable | None:

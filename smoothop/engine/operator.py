@@ -198,8 +198,7 @@ class Operator:
             for watch in watches:
                 begin_watch(core, watch)
             self._views[name] = view
-            # Last, and by a new dict: the other methods look names up without a lock.
-            self._cores = {**self._cores, name: core}
+            self._cores[name] = core  # last: the other methods look names up without a lock
         if self._cancelled():  # maybe in between: the one who cancelled may have missed it
             _retire_cancelled(core)
         core.log.info("handler added")
@@ -234,7 +233,7 @@ class Operator:
                 # All are gone already when the operator was closed in between.
                 self._removals.pop(name, None)
                 self._views.pop(name, None)
-                self._cores = {key: kept for key, kept in self._cores.items() if key != name}
+                self._cores.pop(name, None)
                 end_watches(core)
             core.log.info("handler removed")
             removal.succeed()
@@ -310,8 +309,10 @@ class Operator:
             SmoothopError: the first that could not be started; those after it are not started.
         """
         self._refuse_closed()
-        for core in list(self._cores.values()):
-            self.start(core.name)
+        for core in self._all():
+            self._refuse_cancelled()
+            self._observers.started(self)
+            core.start()
 
     def stop(self, name: str, *, timeout: Duration | None = None) -> Completion:
         """Ask a worker to stop; returns at once.
@@ -345,7 +346,7 @@ class Operator:
         """
         self._refuse_closed()
         limit = None if timeout is None else seconds(timeout, "timeout")
-        parts = {core: core.stop() for core in self._cores.values()}
+        parts = {core: core.stop() for core in self._all()}
         stopped = all_of(self._machine, parts.values(), parts.keys(), "its own stop")
         return stopped if limit is None else limited(stopped, parts, limit, self._timers)
 
@@ -367,8 +368,9 @@ class Operator:
         limit = self._close_timeout if timeout is None else seconds(timeout, "timeout")
         if self._closed is not None:
             return
-        refuse_own_wait(self._cores.values(), "the operator's close")
-        refuse_blocking_loop(self._cores.values())
+        cores = self._all()
+        refuse_own_wait(cores, "the operator's close")
+        refuse_blocking_loop(cores)
         retired = self._retire_all()
         retired.wait(limit)
         error = self._conclude(limit)
@@ -452,11 +454,14 @@ class Operator:
         """
         self._refuse_closed()
         observer.begin(self._machine)
-        cores, views = self._cores, self._views
-        watches = [observer.watch(views[name], core.calls.handler) for name, core in cores.items()]
+        cores, views = self._all(), self.workers()
+        watches = [
+            observer.watch(view, core.calls.handler)
+            for view, core in zip(views, cores, strict=True)
+        ]
         self._observers.add(observer, self)
         with self._lock:
-            for core, watch in zip(cores.values(), watches, strict=True):
+            for core, watch in zip(cores, watches, strict=True):
                 begin_watch(core, watch)
 
     @property
@@ -503,7 +508,7 @@ class Operator:
 
         if self._closed is not None:
             return
-        refuse_own_wait(self._cores.values(), "the operator's close")
+        refuse_own_wait(self._all(), "the operator's close")
         retired = self._retire_all()
         await wait([wrap_future(retired)], timeout=self._close_timeout)
         error = self._conclude(self._close_timeout)
@@ -514,6 +519,11 @@ class Operator:
             raise error
 
     # -- inside
+
+    def _all(self) -> tuple[WorkerCore, ...]:
+        """Return the workers there are now; with the lock, as the dict changes under a reader."""
+        with self._lock:
+            return tuple(self._cores.values())
 
     def _core(self, name: str) -> WorkerCore:
         core = self._cores.get(name)
@@ -605,7 +615,7 @@ def _cancelled_error() -> OperatorClosedError:
 def _cancel(this: weakref.ref[Operator]) -> None:
     operator = this()
     if operator is not None:
-        for core in list(operator._cores.values()):  # noqa: SLF001 - its own
+        for core in operator._all():  # noqa: SLF001 - its own
             _retire_cancelled(core)
 
 

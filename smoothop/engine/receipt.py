@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextvars import Context as VariableContext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.current import (
     current_slot,
     refuse_blocking_loop,
-    refuse_own_wait,
+    refuse_own_message,
+    turn_of,
     waits_without_limit,
 )
 from smoothop.engine.waiting import MAKING, Latch
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
 
 _OWN_OUTCOME: Final = "the outcome of a message to itself"
+
+
+class _Failure(NamedTuple):
+    """What a receipt holds in place of a value when there is none."""
+
+    kind: type[SmoothopError]
+    text: str
+    cause: BaseException | None
 
 
 class Receipt(Latch):
@@ -33,14 +42,12 @@ class Receipt(Latch):
     # when somebody waits: a tenth of the cost of a standard library future.
     __slots__ = (
         "__weakref__",
-        "_cause",
         "_core",
-        "_delivery",
-        "_failure",
         "_open",
         "_value",
         "accepted_at",
         "delivered",
+        "delivery",
         "message",
         "sender_context",
     )
@@ -55,7 +62,7 @@ class Receipt(Latch):
         self._waiters = None
         self._open = True
         self._core = core
-        self._delivery: Latch | None = None
+        self.delivery: Latch | None = None
         self.delivered = False
         self.message = message
         self.sender_context = sender_context
@@ -85,7 +92,7 @@ class Receipt(Latch):
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.delivered and not self.is_set:
-            refuse_own_wait((self._core,), "the delivery of a message to itself")
+            refuse_own_message(self._core, self, "the delivery of a message to itself")
             refuse_blocking_loop((self._core,))
             self._delivery_latch().wait(self._core.machine, limit)
         return self.delivered
@@ -117,20 +124,13 @@ class Receipt(Latch):
             if slot is None:
                 yield from self.wait_async(None).__await__()
             else:
-                refuse_own_wait((self._core,), _OWN_OUTCOME)
-                with waits_without_limit(slot, (self._core,), "an outcome", self.done):
+                refuse_own_message(self._core, self, _OWN_OUTCOME)
+                need = turn_of(self._core, self)
+                with waits_without_limit(slot, need, "an outcome", self.done):
                     yield from self.wait_async(None).__await__()
         return self._outcome()
 
     # -- for the worker
-
-    def deliver(self) -> Any:
-        """Note that the handler is being given the message; return the message."""
-        message, self.message = self.message, None
-        self.delivered = True
-        if self._delivery is not None:
-            self._delivery.set()
-        return message
 
     def settle(
         self,
@@ -145,39 +145,37 @@ class Receipt(Latch):
         except AttributeError:
             return False
         self.message = self.sender_context = None
-        self._value = value
-        self._failure = failure
-        self._cause = cause
+        self._value = value if failure is None else _Failure(*failure, cause)
         self.is_set = True  # first the fact, then who waits: see Latch
         if self._waiters is not None:
             self.set()
-        if self._delivery is not None:
-            self._delivery.set()
+        if self.delivery is not None:
+            self.delivery.set()
         return True
 
     def _outcome(self) -> Any:
-        if self._failure is None:
-            return self._value
+        value = self._value
+        if type(value) is not _Failure:
+            return value
         # A new exception for every caller: one shared by many would collect their tracebacks.
-        kind, text = self._failure
-        raise kind(text) from self._cause
+        raise value.kind(value.text) from value.cause
 
     def _wait_for_outcome(self, limit: float | None) -> bool:
         core, slot = self._core, current_slot()
         if slot is None:  # no handler waits, so nobody can be waiting for the caller
             refuse_blocking_loop((core,))
             return self.wait(core.machine, limit)
-        refuse_own_wait((core,), _OWN_OUTCOME)
+        refuse_own_message(core, self, _OWN_OUTCOME)
         refuse_blocking_loop((core,))
         if limit is not None:
             return self.wait(core.machine, limit)
-        with waits_without_limit(slot, (core,), "an outcome", self.done):
+        with waits_without_limit(slot, turn_of(core, self), "an outcome", self.done):
             return self.wait(core.machine, None)
 
     def _delivery_latch(self) -> Latch:
         with MAKING:
-            if self._delivery is None:
-                self._delivery = Latch()
+            if self.delivery is None:
+                self.delivery = Latch()
         if self.delivered or self.is_set:
-            self._delivery.set()
-        return self._delivery
+            self.delivery.set()
+        return self.delivery

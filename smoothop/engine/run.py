@@ -1,36 +1,45 @@
-"""`Run`: one life of a worker, from a start to its stop."""
+"""`Run`: one life of a worker, from a start to its stop, and the slots it has."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smoothop.engine.supervision import PanicBudget, Policy
+from smoothop.engine.slot import Slot
+from smoothop.engine.supervision import SURPLUS, LeaveReason, PanicBudget, Policy
 from smoothop.engine.waiting import Latch
 
 if TYPE_CHECKING:
     from smoothop.config import Config
     from smoothop.engine.completion import Completion
-    from smoothop.engine.loop_runner import LoopRunner
-    from smoothop.engine.machine import Machine, Thread
-    from smoothop.engine.slot import Slot
+    from smoothop.engine.core import WorkerCore
+    from smoothop.engine.machine import Thread
     from smoothop.events import StopReason
 
 
 class Run:
     """The state of one life of a worker; its owner is `WorkerCore`.
 
+    Its first slot leads: it tells that the run has begun and calls `setup`; the others are
+    launched after that. What changes, changes with the worker's lock.
+
     Attributes:
-        begun: set by its loop's first step; a task that is cancelled before never gets there.
-        leaving: set once, with the worker's lock: it was decided that this run ends, because the
-            worker was asked to stop or has reached its panic limit. What comes after it is for
-            those who come after that moment to decide.
-        stopping: set once, when the worker is asked to stop; read by its loop without a lock.
+        slots: those that have not ended, in the order of their launch; replaced, never changed,
+            so others read it without the lock.
+        wanted: how many slots there should be.
+        begun: set by its first slot; a task that is cancelled before never gets there.
+        is_set_up: `setup` has succeeded, or there is none: the other slots may come, and
+            `teardown` is due at the end.
+        leaving: set once: it was decided that this run ends, because the worker was asked to
+            stop or has reached its panic limit. What comes after it is for those who come after
+            that moment to decide.
+        reason: why it is leaving.
+        stopping: set once, when the slots are told that it is leaving; read without a lock.
         stop: the same for those who wait for it.
-        over: set by the worker's own last step: none of its code runs any more.
-        reason: why it stops.
+        over: set by the last step of its last slot: none of its code runs any more.
+        handled: how many calls of `handle` returned in the slots that have ended.
         ended: the completions of those who asked it to stop.
-        thread: its own thread, if it has one.
-        loop_runner: who drives it there, if it runs on an event loop.
+        scaled: the completions of those who wait for surplus slots to end.
+        threads: the own threads of its slots, if they have any, but for some that ended before.
         loop_thread: identity of the thread whose event loop it runs on, if it does.
     """
 
@@ -40,25 +49,26 @@ class Run:
         "config",
         "ended",
         "handled",
+        "is_set_up",
         "leaving",
-        "loop_runner",
         "loop_thread",
         "over",
         "reason",
-        "slot",
+        "scaled",
+        "slots",
         "started_at",
         "stop",
         "stopping",
-        "thread",
+        "threads",
+        "wanted",
     )
 
-    slot: Slot
-
-    def __init__(self, config: Config, machine: Machine) -> None:
-        self.config = config
-        self.budget = PanicBudget(Policy.of(config))
+    def __init__(self, core: WorkerCore) -> None:
+        self.config: Config = core.config
+        self.budget: PanicBudget = PanicBudget(Policy.of(core.config))
         self.begun = False
-        self.started_at = machine.time()
+        self.is_set_up: bool = core.calls.setup is None
+        self.started_at = core.machine.time()
         self.stopping = False
         self.stop = Latch()
         self.leaving = False
@@ -66,6 +76,61 @@ class Run:
         self.reason: StopReason = "requested"
         self.handled = 0
         self.ended: list[Completion] = []
-        self.thread: Thread | None = None
-        self.loop_runner: LoopRunner | None = None
+        self.scaled: list[Completion] = []
+        self.threads: tuple[Thread, ...] = ()
         self.loop_thread: int | None = None
+        self.wanted = core.config.concurrency
+        self.slots: tuple[Slot, ...] = (Slot(core, self, 0),)
+
+    def total_handled(self) -> int:
+        """Return how many calls of `handle` have returned."""
+        return self.handled + sum(slot.handled for slot in self.slots)
+
+    # -- with the worker's lock
+
+    def leave(self, reason: StopReason) -> bool:
+        """Decide that it ends, unless that is decided; tell whether it is news."""
+        if self.leaving:
+            return False
+        self.leaving, self.reason = True, reason
+        return True
+
+    def active(self) -> list[Slot]:
+        """Return the slots that go on handling."""
+        return [slot for slot in self.slots if slot.is_active]
+
+    def add_slot(self, core: WorkerCore) -> Slot | None:
+        """Return a new slot if one is missing."""
+        ready = self.begun and self.is_set_up and not self.leaving
+        if not ready or len(self.active()) >= self.wanted:
+            return None
+        taken = {slot.number for slot in self.slots}
+        number = next(number for number in range(len(taken) + 1) if number not in taken)
+        slot = Slot(core, self, number)
+        self.slots = (*self.slots, slot)
+        return slot
+
+    def remove(self, slot: Slot) -> bool:
+        """Forget a slot that has ended; ``False`` when that was done before."""
+        if slot not in self.slots:
+            return False
+        self.slots = tuple(other for other in self.slots if other is not slot)
+        self.handled += slot.handled
+        return True
+
+    def call_attention(self) -> None:
+        """Let every slot look what is wanted of it."""
+        for slot in self.slots:
+            slot.attention = True
+
+    def called_away(self, slot: Slot) -> LeaveReason | None:
+        """Return why `slot` has to leave, if it has to; of more than are wanted, who asks first."""
+        if self.stopping:
+            return self.reason
+        if slot.dismissed is None and len(self.active()) > self.wanted:
+            slot.dismissed = SURPLUS
+        return slot.dismissed
+
+    def is_scaled(self) -> bool:
+        """Tell whether all surplus slots have ended."""
+        return len(self.slots) <= self.wanted

@@ -2,18 +2,27 @@
 
 A runner asks the slot for the next context, calls the handler with it, tells the slot what came
 of it, and carries out the decision it gets back. All of it happens on the runner's thread; other
-threads only read `phase`, `since` and `receipt`.
+threads only read `phase`, `since` and `receipt`, and set `attention`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smoothop.engine.context import AsyncContext, Context
 from smoothop.engine.mailbox import Sleeper
-from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Supervision, Wait
+from smoothop.engine.supervision import (
+    CALL,
+    SET_UP,
+    SURPLUS,
+    Decision,
+    End,
+    LeaveReason,
+    Supervision,
+    Wait,
+)
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
@@ -21,71 +30,108 @@ from smoothop.results import DONE, FAIL, HandleResult
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
+    from smoothop.engine.current import UnlimitedWait
     from smoothop.engine.receipt import Receipt
     from smoothop.engine.run import Run
     from smoothop.engine.waiting import Wakeable
+
+
+class Runner(Protocol):
+    """Drives a slot, where more than the slot's own flags must be told that it is to stop."""
+
+    def asked_to_stop(self) -> None:
+        """The worker was asked to stop; called from any thread, perhaps more than once."""
+        ...
 
 
 class Slot:
     """One loop of one run of a worker.
 
     Attributes:
+        number: from 0, among the slots of its run; one that has ended gives it to a later one.
+        attention: something has come up outside (a stop, a pause, a resume, fewer slots): look
+            what it is, between two calls. Set, and taken back, with the worker's lock, together
+            with what it stands for; read without. So one flag is all that each call costs.
+        dismissed: why this slot alone has to leave, if it has to; with the worker's lock.
+        has_left: it calls no `handle` any more; with the worker's lock.
         phase: what the loop is doing.
         since: monotonic time when the running user code was called.
         until: monotonic time when the present sleep ends.
         receipt: that of the message being handled.
+        handled: how many calls of `handle` have returned.
+        waits_for: what its handler waits for without limit.
+        runner: who drives it, if that has to be told of a stop.
         stack: answers where the loop stands, as a traceback's text.
     """
 
     __slots__ = (
         "_audience",
+        "_budget",
+        "_mailbox",
         "_make_context",
         "_message_only",
         "_monotonic",
         "_polling",
-        "_queue",
         "_supervision",
-        "_take",
+        "attention",
         "calls",
         "core",
+        "dismissed",
+        "handled",
+        "has_left",
+        "number",
         "phase",
         "receipt",
         "run",
+        "runner",
         "since",
         "stack",
         "until",
+        "waits_for",
     )
 
-    def __init__(self, core: WorkerCore, run: Run) -> None:
+    def __init__(self, core: WorkerCore, run: Run, number: int) -> None:
         self.core = core
         self.run = run
+        self.number = number
         self.calls = core.calls
+        self.attention = core.pause is not None
+        self.dismissed: LeaveReason | None = None
+        self.has_left = False
+        self.handled = 0
+        self.waits_for: UnlimitedWait | None = None
+        self.runner: Runner | None = None
         self.phase: Phase = STARTING
         self.since: float | None = None
         self.until: float | None = None
         self.receipt: Receipt | None = None
         self.stack: Callable[[], str] = lambda: "(not begun yet)"
-        self._supervision = Supervision(run.budget, has_setup=self.calls.setup is not None)
+        self._supervision = Supervision(run.budget, is_set_up=run.is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
         self._polling = self._make_context(self)
         self._message_only = run.config.message_only
         self._monotonic = core.machine.monotonic
-        self._queue = core.mailbox.queue
-        self._take = core.mailbox.take
+        self._mailbox = core.mailbox
         self._audience = core.audience
+        self._budget = run.budget
 
     @property
-    def is_set_up(self) -> bool:
-        """Whether `teardown` is due."""
-        return self._supervision.is_set_up
+    def label(self) -> str:
+        """The worker's name, with the number of every slot but the first."""
+        return f"{self.core.name}#{self.number}" if self.number else self.core.name
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it goes on handling, as long as its worker does."""
+        return self.dismissed is None and not self.has_left
 
     # -- what the runner asks
 
     def begin(self) -> Decision:
         """Answer what comes first."""
-        self.core.started(self.run)
-        return self._unless_stopping(self._supervision.begin())
+        self.core.slot_begun(self)
+        return self._go_on()
 
     def setup_context(self) -> Context | AsyncContext:
         """Return the context for `setup` and `teardown`."""
@@ -94,32 +140,42 @@ class Slot:
 
     def next_context(self) -> Context | AsyncContext | None:
         """Return the context of the next call, or ``None`` when there is nothing to call now."""
-        if self.run.stopping:
+        if self.attention:
             return None
-        if self._queue:
-            receipt = self._take()
+        if self._mailbox.queue:
+            receipt = self._mailbox.take()
             if receipt is not None:
                 self.receipt = receipt
                 # Note it, then read the flag; close sets the flag, then looks for what is noted.
                 if self.core.abandoned is not None:
                     self.core.abandon(self.core.abandoned)
                     return None
-                return self._make_context(self, receipt.deliver(), receipt.sender_context)
+                # Now it is delivered; here, for a call less for each message.
+                message, receipt.message = receipt.message, None
+                receipt.delivered = True
+                if receipt.delivery is not None:
+                    receipt.delivery.set()
+                return self._make_context(self, message, receipt.sender_context)
         return None if self._message_only else self._polling
 
     def nothing_to_call(self) -> Decision:
         """Answer what follows when `next_context` gave none."""
-        return self._unless_stopping(self._supervision.out_of_messages())
+        return self._look() if self.attention else self._supervision.out_of_messages()
+
+    def tears_down(self) -> bool:
+        """Tell, once its loop has ended, whether it is this slot that calls `teardown`."""
+        self.phase = STOPPING
+        return self.core.slot_leaves(self) and self.calls.teardown is not None
 
     def lie_down(self, wait: Wait, waiter: Wakeable) -> Sleeper | None:
         """Register for being woken; ``None`` when there is a reason not to sleep at all."""
-        self.phase = IDLE if wait.for_message else BACKOFF
+        self.phase = BACKOFF if wait.until is not None and not wait.for_message else IDLE
         self.since, self.until = None, wait.until
         sleeper = Sleeper(waiter, wait.for_message)
         if not self.core.mailbox.lie_down(sleeper):
             return None
-        # A stop sets its flag, then wakes who is registered: so register, then read the flag.
-        if self.run.stopping:
+        # Who wants something sets the flag, then wakes who is registered: so register, then read.
+        if self.attention:
             self.core.mailbox.get_up(sleeper)
             return None
         return sleeper
@@ -128,15 +184,17 @@ class Slot:
 
     def set_up(self) -> Decision:
         """`setup` returned."""
-        return self._unless_stopping(self._supervision.set_up())
+        self._supervision.set_up()
+        self.core.slot_set_up(self)
+        return self._go_on()
 
     def returned(self, result: object, began: float) -> Decision:
         """`handle`, called at `began`, returned `result`."""
         now = self._monotonic()
         if type(result) is not HandleResult:
             return self.panicked(_wrong_result(result))
-        run, receipt, status = self.run, self.receipt, result.status
-        run.handled += 1
+        receipt, status = self.receipt, result.status
+        self.handled += 1
         if self._audience.handle or status is FAIL:
             self._report(result, began, now)
         else:
@@ -149,21 +207,24 @@ class Slot:
                 receipt.settle(result.result)
             else:
                 self._settle_fail(receipt, result.error)
-        if status is DONE and not run.budget.in_a_row:
+        if status is DONE and not self._budget.in_a_row:
             return CALL
         return self._supervision.handled(result, now)
 
     def panicked(self, error: BaseException) -> Decision:
         """`error` left `setup` or `handle`."""
-        if self.run.stopping:
-            return self.interrupted(error)
-        core, now = self.core, self._monotonic()
+        core, run, now = self.core, self.run, self._monotonic()
         with core.lock:
-            attempts = self.run.budget.add(now)
-            decision = self._supervision.panicked(attempts, now, core.machine.chance())
-            if isinstance(decision, End):
-                # With the lock, so that a start that comes now is remembered, not taken for done.
-                self.run.leaving = True
+            # What comes after the last panic that counted, in another slot, does not count.
+            late = run.stopping or (run.leaving and run.reason == "panic limit")
+            if not late:
+                attempts = run.budget.add(now)
+                decision = self._supervision.panicked(attempts, now, core.machine.chance())
+                if isinstance(decision, End):
+                    # With the lock, so that a start that comes now is remembered.
+                    run.leave("panic limit")
+        if late:
+            return self.interrupted(error)
         core.panicked(attempts, error, self._waited(self.since))
         if isinstance(decision, End):
             core.log.error("max panic attempts reached", attempts=attempts)
@@ -175,6 +236,8 @@ class Slot:
             f"worker {core.name}: handler panicked: {error_text(error)}",
             error,
         )
+        if isinstance(decision, End):
+            core.tell_slots(run)
         return decision
 
     def interrupted(self, error: BaseException) -> Decision:
@@ -191,19 +254,34 @@ class Slot:
         if sleeper is not None:
             self.core.mailbox.get_up(sleeper)
         self.until = None
-        message = bool(self._queue)
-        return self._unless_stopping(self._supervision.woken(self._monotonic(), message=message))
+        return self._go_on()
 
     # -- inside
 
-    def _unless_stopping(self, decision: Decision) -> Decision:
-        if self.run.stopping:
-            self.phase = STOPPING
-            return End(self.run.reason)
+    def _go_on(self) -> Decision:
+        if self.attention:
+            return self._look()
+        now, message = self._monotonic(), bool(self._mailbox.queue)
+        return self._entered(self._supervision.woken(now, message=message))
+
+    def _look(self) -> Decision:
+        core, message = self.core, bool(self._mailbox.queue)
+        with core.lock:
+            self.attention = False
+            away = self.run.called_away(self)
+            paused = core.pause is not None
+        if away == SURPLUS and message:  # it may be this slot that was woken for the message
+            core.mailbox.wake_one()
+        now = self._monotonic()
+        return self._entered(self._supervision.looked_up(away, now, paused=paused, message=message))
+
+    def _entered(self, decision: Decision) -> Decision:
         if decision is CALL:
             self.phase = HANDLING
         elif decision is SET_UP:
             self.phase = STARTING
+        elif isinstance(decision, End):
+            self.phase = STOPPING
         return decision
 
     def _report(self, result: HandleResult, began: float, now: float) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.engine.streams import make_event
 from smoothop.events import (
+    BACKOFF,
+    HANDLING,
+    IDLE,
+    STARTING,
     DispatchEvent,
     HandleEvent,
     MetricEvent,
@@ -22,6 +27,10 @@ if TYPE_CHECKING:
     from smoothop.engine.run import Run
 
 
+_LIVELY_FIRST: Final = (HANDLING, STARTING, BACKOFF, IDLE)
+"""Of several slots, the worker shows the phase that comes first here."""
+
+
 def status(core: WorkerCore) -> Status:
     """Return whether the worker's code may be running."""
     return Status.RUNNING if core.is_running() else Status.STOPPED
@@ -34,7 +43,8 @@ def phase(core: WorkerCore) -> Phase:
         return Phase.FAILED if core.failed else Phase.STOPPED
     if run.leaving:
         return Phase.STOPPING
-    return run.slot.phase
+    phases = {slot.phase for slot in run.slots}
+    return next((phase for phase in _LIVELY_FIRST if phase in phases), Phase.STOPPING)
 
 
 class LastEvent:
@@ -112,7 +122,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
         stopped_at=None if live else core.stopped_at,
         stop_reason=None if live else core.stop_reason,
         starts=core.starts,
-        handled=core.handled_before + (live.handled if live else 0),
+        handled=core.handled_before + (live.total_handled() if live else 0),
         panics=core.panics,
         panic_attempts=_attempts(core, live),
         retry_at=_retry_at(core, live),
@@ -135,10 +145,15 @@ def _attempts(core: WorkerCore, run: Run | None) -> int:
 
 
 def _retry_at(core: WorkerCore, run: Run | None) -> float | None:
-    until = None if run is None else run.slot.until
-    return None if until is None else to_epoch(core, until)
+    ends = [] if run is None else [slot.until for slot in run.slots]
+    return _earliest(core, ends)
 
 
 def _handling_since(core: WorkerCore, run: Run | None) -> float | None:
-    since = None if run is None or run.slot.phase is not Phase.HANDLING else run.slot.since
-    return None if since is None else to_epoch(core, since)
+    slots = () if run is None else run.slots
+    return _earliest(core, [slot.since for slot in slots if slot.phase is HANDLING])
+
+
+def _earliest(core: WorkerCore, moments: Iterable[float | None]) -> float | None:
+    known = [moment for moment in moments if moment is not None]
+    return to_epoch(core, min(known)) if known else None

@@ -60,7 +60,9 @@ def stop_timeout(stuck: Collection[WorkerCore], limit: float) -> StopTimeoutErro
     """Return the error that says which workers still run, and where each stands."""
     stacks = {core.name: core.stack() for core in stuck}
     count = "1 worker" if len(stacks) == 1 else f"{len(stacks)} workers"
-    lines = [f"  {name}: {_last_line(stack)}" for name, stack in stacks.items()]
+    lines = [
+        f"  {core.name}: {_last_line(stack)}" for core in stuck for stack in core.stacks().values()
+    ]
     return StopTimeoutError("\n".join([f"{count} did not stop within {limit:g} s", *lines]), stacks)
 
 

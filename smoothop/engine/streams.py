@@ -17,7 +17,7 @@ from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable, running_loop
 from smoothop.events import KINDS, Kind, MetricEvent
 
 if TYPE_CHECKING:
-    from smoothop.engine.machine import Machine
+    from smoothop.engine.machine import Lock, Machine
 
 RawEvent = tuple[Any, ...]
 """``(event class, *its fields)``."""
@@ -187,9 +187,12 @@ class Audience:
     """Who listens to one worker, by kind of event.
 
     The tuples are replaced, never changed, so the worker reads them without a lock.
+
+    Attributes:
+        lock: the worker's; guards who comes and goes.
     """
 
-    __slots__ = ("_listeners", "_lock", "dispatch", "handle", "lifecycle", "panic", "stuck")
+    __slots__ = ("_listeners", "dispatch", "handle", "lifecycle", "lock", "panic", "stuck")
 
     handle: tuple[Listener, ...]
     panic: tuple[Listener, ...]
@@ -197,20 +200,20 @@ class Audience:
     stuck: tuple[Listener, ...]
     lifecycle: tuple[Listener, ...]
 
-    def __init__(self, machine: Machine) -> None:
-        self._lock = machine.lock()
+    def __init__(self, lock: Lock) -> None:
+        self.lock = lock
         self._listeners: tuple[Listener, ...] = ()
-        self._share_out()
+        self.handle = self.panic = self.dispatch = self.stuck = self.lifecycle = ()
 
     def attach(self, listener: Listener) -> None:
         """Let `listener` have every event of its kinds from now on."""
-        with self._lock:
+        with self.lock:
             self._listeners = (*self._listeners, listener)
             self._share_out()
 
     def detach(self, listener: Listener) -> None:
         """Let `listener` have no further event."""
-        with self._lock:
+        with self.lock:
             self._listeners = tuple(other for other in self._listeners if other is not listener)
             self._share_out()
 

@@ -13,7 +13,8 @@ gives the same decisions::
                 │                 │ panicked                             │
                 └─────────────────┴──> Wait(backoff) ──woken─────────────┘ (or SET_UP again)
                                   └──> End("panic limit")
-    asked to stop, at any step ──────> End("requested" | "cancelled")
+    called away, at any step ────────> End("requested" | "cancelled" | "panic limit" | "surplus")
+    paused, between any two steps ───> Wait(resume) ──resumed──> what was due, or the rest of it
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ from smoothop._durations import seconds
 from smoothop.config import Config
 from smoothop.events import StopReason
 from smoothop.results import NONE, HandleResult
+
+LeaveReason = StopReason | Literal["surplus"]
+"""Why a slot leaves: its worker stops, or has more slots than it should."""
+
+SURPLUS: Final = "surplus"
 
 DEFAULT_BACKOFF: Final = 1.0
 """Seconds to sleep after a panic where the config says 0; from the Go package."""
@@ -59,12 +65,13 @@ class Wait:
 class End:
     """Leave the loop, for this reason."""
 
-    reason: StopReason
+    reason: LeaveReason
 
 
 Decision = Literal[Step.SET_UP, Step.CALL] | Wait | End
 
 FOR_A_MESSAGE: Final = Wait(until=None, for_message=True)
+FOR_A_RESUME: Final = Wait(until=None, for_message=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,16 @@ class Policy:
 
     @classmethod
     def of(cls, config: Config) -> Policy:
-        """Return the policy that `config` asks for."""
+        """Return the policy that `config` asks for; workers that share a config share it."""
+        for known, policy in _latest:
+            if known is config:
+                return policy
+        policy = cls._of(config)
+        _latest[:] = [(config, policy)]
+        return policy
+
+    @classmethod
+    def _of(cls, config: Config) -> Policy:
         most = seconds(config.panic_backoff_max, "panic_backoff_max")
         base = seconds(config.panic_backoff, "panic_backoff") or DEFAULT_BACKOFF
         return cls(
@@ -87,6 +103,10 @@ class Policy:
             backoff_max=most,
             window=seconds(config.panic_window, "panic_window"),
         )
+
+
+_latest: list[tuple[Config, Policy]] = []
+"""The config last asked for, by identity: to compare two would cost as much as a new policy."""
 
 
 class PanicBudget:
@@ -101,7 +121,7 @@ class PanicBudget:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._since_start = 0
-        self._times: deque[float] = deque()
+        self._times: deque[float] | None = None  # made by the first panic, if it is needed
         self.in_a_row = 0
 
     def add(self, now: float) -> int:
@@ -109,6 +129,7 @@ class PanicBudget:
         self._since_start += 1
         self.in_a_row += 1
         if self._policy.window:
+            self._times = self._times or deque()
             self._times.append(now)
         return self.attempts(now)
 
@@ -116,9 +137,10 @@ class PanicBudget:
         """Return how many panics count at `now`: all of this run, or those in the window."""
         if not self._policy.window:
             return self._since_start
-        while self._times and self._times[0] <= now - self._policy.window:
-            self._times.popleft()
-        return len(self._times)
+        times = self._times or deque()
+        while times and times[0] <= now - self._policy.window:
+            times.popleft()
+        return len(times)
 
     def exhausted(self, attempts: int) -> bool:
         """Tell whether that many panics are the limit."""
@@ -145,27 +167,17 @@ class PanicBudget:
 class Supervision:
     """The state machine of one slot: told what happened, it answers what to do next."""
 
-    __slots__ = ("_has_setup", "_set_up", "_wait", "budget")
+    __slots__ = ("_paused", "_set_up", "_wait", "budget")
 
-    def __init__(self, budget: PanicBudget, *, has_setup: bool) -> None:
+    def __init__(self, budget: PanicBudget, *, is_set_up: bool) -> None:
         self.budget = budget
-        self._has_setup = has_setup
-        self._set_up = not has_setup
+        self._set_up = is_set_up
         self._wait: Wait | None = None
+        self._paused = False
 
-    @property
-    def is_set_up(self) -> bool:
-        """Whether `setup` has succeeded (or there is none): then `teardown` is due at the end."""
-        return self._set_up
-
-    def begin(self) -> Decision:
-        """Answer what comes first, or after a backoff: `setup` until it succeeds, then `handle`."""
-        return CALL if self._set_up else SET_UP
-
-    def set_up(self) -> Decision:
+    def set_up(self) -> None:
         """`setup` returned."""
         self._set_up = True
-        return CALL
 
     def handled(self, result: HandleResult, now: float) -> Decision:
         """`handle` returned `result`.
@@ -188,14 +200,36 @@ class Supervision:
             return End("panic limit")
         return self._waiting(Wait(now + self.budget.backoff(jitter), for_message=False))
 
+    def looked_up(
+        self, away: LeaveReason | None, now: float, *, paused: bool, message: bool
+    ) -> Decision:
+        """Between two steps it looked what is wanted of it: to leave, to pause, or to go on.
+
+        Args:
+            away: why it has to leave, if it has to.
+            now: the monotonic time.
+            paused: whether the worker is paused.
+            message: whether a message waits.
+        """
+        if away is not None:
+            return End(away)
+        self._paused = paused
+        return self.woken(now, message=message)
+
     def woken(self, now: float, *, message: bool) -> Decision:
-        """The sleep was interrupted or is over: go on, or sleep the rest of it."""
+        """Answer what comes first, or, after a sleep that was perhaps interrupted, what follows.
+
+        A pause stops no clock: a sleep that was due to end during one is over after it.
+        """
+        if self._paused:
+            return FOR_A_RESUME
         wait = self._wait
         if wait is not None:
             over = wait.until is not None and now >= wait.until
             if not over and not (message and wait.for_message):
                 return wait
-        return self.begin()
+            self._wait = None
+        return CALL if self._set_up else SET_UP
 
     def _waiting(self, wait: Wait) -> Wait:
         self._wait = wait

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smoothop.engine.current import enter_thread
-from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import thread_stack
 from smoothop.engine.waiting import Waiter
-from smoothop.events import STOPPING, StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
@@ -22,24 +21,24 @@ def launch(slot: Slot) -> None:
     """
     core = slot.core
     with core.lock:  # the run may be over at once, and who waits for that waits for its thread
-        thread = core.machine.spawn(lambda: _run(slot), f"smoothop-{core.name}")
-        slot.run.thread = core.thread = thread
+        thread = core.machine.spawn(lambda: _run(slot), f"smoothop-{slot.label}")
+        core.keep_thread(slot.run, thread)
     slot.stack = lambda: thread_stack(thread.ident)
 
 
 def _run(slot: Slot) -> None:
     enter_thread(slot)
-    reason: StopReason = "panic limit"
+    reason: LeaveReason = "panic limit"
     try:
         reason = _drive(slot)
     except BaseException as error:  # noqa: BLE001 - not the handler: the engine itself, or no memory
         slot.core.broke(error)
     finally:
         enter_thread(None)
-        slot.core.finished(slot.run, reason)
+        slot.core.slot_finished(slot, reason)
 
 
-def _drive(slot: Slot) -> StopReason:
+def _drive(slot: Slot) -> LeaveReason:
     waiter = Waiter(slot.core.machine)
     decision = slot.begin()
     while not isinstance(decision, End):
@@ -49,8 +48,7 @@ def _drive(slot: Slot) -> StopReason:
             decision = _set_up(slot)
         else:
             decision = _sleep(slot, decision, waiter)
-    slot.phase = STOPPING
-    if slot.is_set_up:
+    if slot.tears_down():
         _tear_down(slot)
     return decision.reason
 
@@ -82,11 +80,9 @@ def _set_up(slot: Slot) -> Decision:
 
 
 def _tear_down(slot: Slot) -> None:
-    if slot.calls.teardown is None:
-        return
     context = slot.setup_context()
     try:
-        slot.calls.teardown(context)
+        slot.calls.teardown(context)  # type: ignore[misc]  # there is one here
     except BaseException as error:  # noqa: BLE001 - the fence around handlers
         slot.core.teardown_failed(error)
 

@@ -72,3 +72,11 @@ class Worker:
     def snapshot(self) -> WorkerSnapshot:
         """Return everything known about it now, as plain data."""
         return snapshots.snapshot(self._core, self._last.get())
+
+    def stack(self) -> str:
+        """Return where its code stands now, as the text of a traceback; of each slot, if several.
+
+        That of an async handler ends at the line it waits at. It is that of one moment: the
+        worker goes on meanwhile.
+        """
+        return self._core.stack()

@@ -231,12 +231,6 @@ def test_a_worker_whose_handler_is_switched_off_is_left_out_of_all_but_not_of_na
     assert "  smoothop.toml [workers.p]: handler 'plain' of acme-workers 1.2 is dis" in ended.stderr
 
 
-def test_flags_of_later_releases_are_not_there(acme, tmp_path):
-    ended = acme.smoothop("run", "ticker", "--http", "127.0.0.1:80", cwd=tmp_path)
-    assert ended.returncode == 2
-    assert "No such option: --http" in ended.stderr
-
-
 def test_an_unknown_variable_is_remarked_with_the_nearest(acme, tmp_path):
     ended = acme.smoothop("run", "nope", cwd=tmp_path, variables={"SMOOTHOP_GRACES": "3"})
     assert "SMOOTHOP_GRACES means nothing to smoothop; did you mean 'SMOOTHOP_GRACE'?" in (

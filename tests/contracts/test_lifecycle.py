@@ -230,13 +230,12 @@ def test_stop_all_asks_all_at_once(op, way):
 
 
 def test_stop_all_names_exactly_those_that_did_not_stop(op, way):
-    stubborn, restarted = Held(way), Gate()
-    calls = []
+    stubborn, began, restarted = Held(way), Gate(), Gate()
 
     async def handle(ctx):
-        calls.append(ctx)
-        if len(calls) > 1:
+        if began.is_open():
             restarted.open()
+        began.open()
         await ctx.wait()
         return done()
 
@@ -244,6 +243,7 @@ def test_stop_all_names_exactly_those_that_did_not_stop(op, way):
     op.add_handler("willing", way.handler(handle))
     op.start_all()
     stubborn.entered.wait()
+    began.wait()
     stopped = op.stop_all(timeout=0.2)
     op.start("willing")  # it runs again: that is not the run that was to stop
     restarted.wait()

@@ -112,21 +112,23 @@ def test_workers_come_in_order_of_registration(op, way):
     assert len(op.workers()) == 3
 
 
-def test_start_all_raises_the_first_error_and_starts_no_more(way, monkeypatch):
-    with way.operator() as op:
-        for name in ("a", "b", "c"):
-            op.add_handler(name, idle(way))
-        start = op.start
+def test_start_all_raises_the_first_error_and_starts_no_more(op, way):
+    entered, leave = Gate(), Gate()
 
-        def refuse_b(name):
-            if name == "b":
-                raise SmoothopError("worker b could not be started")
-            start(name)
+    async def handle(ctx):
+        entered.open()
+        await way.passed(leave)
+        return done()
 
-        monkeypatch.setattr(op, "start", refuse_b)
-        with pytest.raises(SmoothopError, match="worker b could not be started"):
-            op.start_all()
-        assert [worker.status for worker in op.workers()] == ["running", "stopped", "stopped"]
+    for name, handler in (("a", idle(way)), ("b", way.handler(handle)), ("c", idle(way))):
+        op.add_handler(name, handler)
+    op.start("b")
+    entered.wait()
+    op.remove_handler("b")  # on its way out: it takes no start any more
+    with pytest.raises(WorkerNotFoundError, match="worker b not found"):
+        op.start_all()
+    assert [worker.status for worker in op.workers()] == ["running", "running", "stopped"]
+    leave.open()
 
 
 # -- remove

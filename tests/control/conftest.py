@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +12,7 @@ from smoothop.control import Client, ControlServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @dataclass
@@ -27,14 +25,8 @@ class Running:
 
 
 @pytest.fixture(autouse=True)
-def run_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give each test a directory of its own for sockets; pytest's own have too long names."""
-    directory = Path(tempfile.mkdtemp(prefix="smoothop-"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory))
-    monkeypatch.setenv("HOME", str(directory / "home"))
-    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
-    yield directory
-    shutil.rmtree(directory)
+def _own_places(run_directory: Path) -> None:
+    """Let no test see the operators of another."""
 
 
 @pytest.fixture

@@ -206,9 +206,9 @@ class History:
     def check_threads(self, completion: Completion) -> None:
         """Hold that the thread of a run is gone for who has waited for the run's end."""
         run = self.run_ended.get(completion)
-        thread = None if run is None else run.thread
-        if thread is not None and thread.is_alive() and thread.ident != get_ident() and self.exact:
-            self.ledger.fail("who has waited for a stop finds its thread alive")
+        for thread in () if run is None else run.threads:
+            if thread.is_alive() and thread.ident != get_ident() and self.exact:
+                self.ledger.fail("who has waited for a stop finds its thread alive")
 
     def logged(self, message: str, extra: dict[str, Any]) -> None:
         """Hold what the engine says about panics against the model."""

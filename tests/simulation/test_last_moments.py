@@ -16,6 +16,7 @@ from smoothop import (
     done,
     none,
 )
+from smoothop.engine.mailbox import Mailbox
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
@@ -99,18 +100,25 @@ def _take_late(machine: SimMachine) -> None:
     operator.add_handler("slow", handle)
     operator.start("slow")
     machine.sleep(0.5)
-    slot = operator._cores["slow"].run.slot
-    take = slot._take
+    slot = operator._cores["slow"].run.slots[0]
 
-    def close_in_between() -> object:
-        taken = take()
-        machine.start(lambda: close_at_once(operator), "closer").join()
-        return taken
+    class ClosedInBetween:
+        """The mailbox, of an operator that is closed when a message has just been taken."""
 
-    slot._take = close_in_between
+        def __init__(self, mailbox: Mailbox) -> None:
+            self.mailbox, self.queue = mailbox, mailbox.queue
+
+        def take(self) -> object:
+            taken = self.mailbox.take()
+            machine.start(lambda: close_at_once(operator), "closer").join()
+            return taken
+
+    operator.dispatch("slow", "first")
+    machine.sleep(2)
+    slot._mailbox = ClosedInBetween(slot._mailbox)
     receipt = operator.dispatch("slow", "late")
     machine.sleep(1)
-    assert handled == [None]
+    assert handled == [None, "first", None]
     with pytest.raises(MessageDroppedError, match="the operator was closed"):
         receipt.result()
 

@@ -13,6 +13,7 @@ from smoothop.assembly.assemble import Assembly, assemble
 from smoothop.assembly.plan import Plan, plan_all, plan_hook_plugins, plan_named, runnable_names
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.assembly.versions import own_version
+from smoothop.cli.control import start_control
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.logs import Lines
 from smoothop.cli.notify import NotifySocket
@@ -66,12 +67,46 @@ def command(  # noqa: PLR0917 - typer makes options of them
             help="debug, info, warning, error or critical; default: info.",
         ),
     ] = None,
+    no_control: Annotated[
+        bool,
+        typer.Option("--no-control", help="Start no control server: nobody can look in or steer."),
+    ] = False,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http", metavar="HOST:PORT", help="Let the control server listen there as well."
+        ),
+    ] = None,
+    token_file: Annotated[
+        str | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="The token that is asked for over TCP; made if it is missing.",
+        ),
+    ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Let the control server refuse every change.")
+    ] = False,
+    show_payloads: Annotated[
+        bool,
+        typer.Option("--show-payloads", help="Show the messages that are sent in the audit log."),
+    ] = False,
 ) -> None:
     """Run workers in the foreground until SIGINT or SIGTERM."""
     invocation: Invocation = context.obj
     manager = _service_manager()
     resolved = invocation.resolve(
-        config, name=name, grace=grace, log_format=log_format, log_level=log_level
+        config,
+        name=name,
+        grace=grace,
+        log_format=log_format,
+        log_level=log_level,
+        enabled=False if no_control else None,
+        http=http,
+        token_file=token_file,
+        read_only=read_only or None,
+        show_payloads=show_payloads or None,
     )
     tell_warnings(resolved.warnings)
     invocation.ladder.grace = resolved.operator["grace"].value
@@ -79,10 +114,11 @@ def command(  # noqa: PLR0917 - typer makes options of them
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
+        end_control = start_control(resolved, assembly, registry)
     _begin(resolved, assembly, invocation.ladder, lines)
     if manager is not None:
         StateReporter(manager, assembly.operator, invocation.ladder, lines.announce).begin()
-    Service(assembly.operator, invocation.ladder, lines.announce).run()
+    Service(assembly.operator, invocation.ladder, lines.announce, last_step=end_control).run()
 
 
 def _service_manager() -> NotifySocket | None:
