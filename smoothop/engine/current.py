@@ -6,8 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from smoothop.engine.circles import Need, endless_circle
 from smoothop.errors import SmoothopError
@@ -35,7 +34,7 @@ class _Here(threading.local):
 
 
 _here = _Here()
-_tasks: WeakKeyDictionary[Task[None], Carrying] = WeakKeyDictionary()
+_CARRIER: Final = "_smoothop_carrier"
 
 
 def enter_thread(slot: Slot | None) -> None:
@@ -48,13 +47,15 @@ def enter_task(task: Task[None], carrier: Carrying) -> None:
 
     Tasks that a handler starts beside it do not: they may wait for the worker's stop.
     """
-    _tasks[task] = carrier
+    # On the task itself: a table of them, with weak keys, takes five times as long to ask, and
+    # would keep each for ever, because its carrier holds it.
+    setattr(task, _CARRIER, carrier)
     _here.has_tasks = True
 
 
 def leave_task(task: Task[None]) -> None:
-    """Say that `task` has ended: its carrier holds it, so it would not be forgotten by itself."""
-    _tasks.pop(task, None)
+    """Say that `task` has ended."""
+    delattr(task, _CARRIER)
 
 
 def current_slot() -> Slot | None:
@@ -67,7 +68,7 @@ def current_slot() -> Slot | None:
         task = asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
-    carrier = None if task is None else _tasks.get(task)
+    carrier: Carrying | None = getattr(task, _CARRIER, None)
     return None if carrier is None else carrier.slot
 
 

@@ -49,7 +49,6 @@ class Carrier:
         try:
             await self._serve()
         finally:
-            self._away()
             leave_task(self.task)
 
     def wake(self) -> None:
@@ -112,25 +111,25 @@ class Carrier:
                 if error is None:
                     waits_for = run(turn.send, None)
                 else:
-                    runner.thrown_away = isinstance(error, GeneratorExit)
                     waits_for = run(turn.throw, error)
         except StopIteration as returned:
             reason = returned.value
-        except BaseException as error:
-            if runner.thrown_away:
-                reason = "cancelled"
-                raise
+        except GeneratorExit:  # not the handler's: it comes from outside, at the end of the loop
+            runner.throw_away()
+            raise
+        except BaseException as error:  # noqa: BLE001 - not the handler: the engine itself
             runner.slot.core.broke(error)
-        finally:
-            self.slot = runner.turn = None
-            if reason is not None:
-                runner.finish(reason)
+        self.slot = runner.turn = None
+        if reason is not None:
+            runner.finish(reason)
 
     def _passed_on(self, waits_for: Any) -> Generator[Any, Any, BaseException | None]:
         """Hand what the turn waits for to the loop; return what the loop throws into it."""
         self._away()
         try:
             yield waits_for
+        except GeneratorExit:
+            raise
         except BaseException as error:  # noqa: BLE001 - the turn gets it, whatever it is
             return error
         else:

@@ -87,11 +87,15 @@ class LoopCrew:
         if self.loop.is_closed():
             return
         self._keeper.remove(runner)
-        if not self._keeper:
+        if not self._keeper.runners:
             for carrier in self.idle:
                 carrier.wake()
             self.idle.clear()
             self._cancel_alarm()
+
+    def throw_all_away(self) -> None:
+        """End all slots on the spot: the loop is closed."""
+        self._keeper.throw_all_away()
 
     # -- for the carriers
 
@@ -99,7 +103,8 @@ class LoopCrew:
         """See that carriers come for what is due."""
         # Several, because handlers that suspend would otherwise be begun one by one, each a
         # round of the loop later.
-        while len(self.coming) < min(len(self.due), SPARE):
+        most = min(len(self.due), SPARE)
+        while len(self.coming) < most:
             if self.idle:
                 carrier = self.idle.pop()
                 carrier.wake()
@@ -110,13 +115,14 @@ class LoopCrew:
 
     def has_use_for_idle(self) -> bool:
         """Tell whether a carrier that finds nothing due is to wait for something."""
-        return bool(self._keeper) and len(self.idle) < SPARE
+        return len(self._keeper.runners) > 0 and len(self.idle) < SPARE
 
     def gone(self, carrier: Carrier) -> None:
         """`carrier` has ended; somebody cancelled it, or it was not needed any more."""
         if carrier in self.idle:
             self.idle.remove(carrier)
         self.coming.discard(carrier)
+        self.at_work = False
         if self.due:
             self.summon()
 
@@ -125,26 +131,24 @@ class LoopCrew:
     def _called(self, runner: LoopRunner) -> None:
         place = runner.place
         if place is PARKED:
-            runner.place = DUE
             self._put_on(runner)
         elif place is CARRIED:
             runner.called_in_turn()
         elif place is NEW:
-            runner.place = DUE
             self._keeper.add(runner)
             if runner.needs_own_task:
                 runner.own_carrier = OwnCarrier(self, runner)
                 self._begin(runner.own_carrier, f"smoothop-{runner.slot.label}")
-            else:
-                self._put_on(runner)
+            self._put_on(runner)
 
     def _put_on(self, runner: LoopRunner) -> None:
+        runner.place = DUE
         if runner.own_carrier is not None:
             runner.own_carrier.wake()
-        else:
-            self.due.append(runner)
-            if not self.at_work:
-                self.summon()
+            return
+        self.due.append(runner)
+        if not self.at_work:
+            self.summon()
 
     def _begin(self, carrier: Carrier, name: str) -> None:
         # Not here and now: this may be inside a handler, whose context variables the task would

@@ -101,7 +101,9 @@ class LoopHost:
             self._finish_left()
 
     def _finish_left(self) -> None:
-        """Say the last word for workers whose task never began or did not end: it never will."""
+        """Say the last word for slots that did not end, or that never came as far as the loop."""
+        if self._crew is not None:
+            self._crew.throw_all_away()
         for core in self._left:
             run = core.run
             if run is not None and run.loop_thread is not None:

@@ -56,7 +56,6 @@ class LoopRunner:
         context: its context variables.
         own_carrier: the carrier that serves only this one, if it needs one.
         turn: the coroutine of the present turn.
-        thrown_away: that is being discarded together with its loop, so nothing may go on in it.
     """
 
     __slots__ = (
@@ -65,12 +64,12 @@ class LoopRunner:
         "_in_call",
         "_sleeper",
         "_task",
+        "_thrown_away",
         "_ticket",
         "context",
         "own_carrier",
         "place",
         "slot",
-        "thrown_away",
         "turn",
     )
 
@@ -81,7 +80,7 @@ class LoopRunner:
         self.context = VariableContext()
         self.own_carrier: OwnCarrier | None = None
         self.turn: Turn | None = None
-        self.thrown_away = False
+        self._thrown_away = False
         self._crew = crew
         self._task: asyncio.Task[None] | None = None
         self._in_call = False
@@ -149,6 +148,16 @@ class LoopRunner:
         self.place = OVER
         self.slot.core.slot_finished(self.slot, reason)
         self._crew.left(self)
+
+    def throw_away(self) -> None:
+        """End it on the spot, in the middle of a turn even: its loop runs no more."""
+        self._thrown_away = True
+        if self.turn is not None:
+            try:
+                self.context.run(self.turn.close)
+            except BaseException as error:  # noqa: BLE001 - of the handler, which will not go on
+                self.slot.core.broke(error)
+        self.finish("cancelled")
 
     def called_in_turn(self) -> None:
         """Somebody has called it while it is carried."""
@@ -246,7 +255,7 @@ class LoopRunner:
             self._take_own_cancellation()
 
     def _raised(self, error: BaseException) -> Decision:
-        if self.thrown_away:
+        if self._thrown_away:
             raise error
         if isinstance(error, asyncio.CancelledError):
             self._take_own_cancellation()
