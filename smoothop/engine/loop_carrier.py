@@ -12,7 +12,7 @@ from smoothop.engine.loop_runner import DUE, FAIR_SHARE, OVER, PARKED
 
 if TYPE_CHECKING:
     from smoothop.engine.loop_crew import LoopCrew
-    from smoothop.engine.loop_runner import LoopRunner
+    from smoothop.engine.loop_runner import LoopRunner, Turn
     from smoothop.engine.slot import Slot
     from smoothop.engine.supervision import LeaveReason
 
@@ -104,14 +104,10 @@ class Carrier:
         run: Callable[..., Any] = runner.context.run
         runner.turn = turn = runner.drive(self.task)
         reason: LeaveReason | None = "panic limit"
+        step: tuple[Any, ...] = (turn.send, None)
         try:
-            waits_for = run(turn.send, None)
             while True:
-                error = yield from self._passed_on(waits_for)
-                if error is None:
-                    waits_for = run(turn.send, None)
-                else:
-                    waits_for = run(turn.throw, error)
+                step = yield from self._suspended(turn, run(*step))
         except StopIteration as returned:
             reason = returned.value
         except GeneratorExit:  # not the handler's: it comes from outside, at the end of the loop
@@ -123,19 +119,18 @@ class Carrier:
         if reason is not None:
             runner.finish(reason)
 
-    def _passed_on(self, waits_for: Any) -> Generator[Any, Any, BaseException | None]:
-        """Hand what the turn waits for to the loop; return what the loop throws into it."""
+    def _suspended(self, turn: Turn, waits_for: Any) -> Generator[Any, Any, tuple[Any, ...]]:
+        """Hand on to the loop what the turn waits for; return how the turn goes on after that."""
         self._away()
         try:
             yield waits_for
         except GeneratorExit:
             raise
         except BaseException as error:  # noqa: BLE001 - the turn gets it, whatever it is
-            return error
-        else:
-            return None
+            return turn.throw, error
         finally:
             self._back()
+        return turn.send, None
 
     def _has_had_its_share(self) -> bool:
         now = self._crew.monotonic()

@@ -1,4 +1,4 @@
-"""Carriers: many async workers, few tasks, and to a handler no difference from a task of its own."""
+"""Carriers: many async workers on few tasks, and to a handler the same as a task of its own."""
 
 import asyncio
 import contextvars
@@ -29,6 +29,14 @@ def tasks():
     """Return the names of all tasks of the running loop but the caller's, sorted."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     return sorted(task.get_name() for task in others)
+
+
+def cancel_carriers():
+    """Cancel the carriers that drive nobody; return how many there were."""
+    idle = [task for task in asyncio.all_tasks() if task.get_name() == IDLE_NAME]
+    for task in idle:
+        task.cancel()
+    return len(idle)
 
 
 async def called(op, name, call):
@@ -78,13 +86,16 @@ def test_idle_workers_have_no_task():
 
 def test_a_thousand_handlers_can_be_suspended_at_once_and_their_carriers_then_go():
     async def main():
-        entered, leave, all_in = [], Gate(), Gate()
+        entered, left, leave, all_in, all_out = [], [], Gate(), Gate(), Gate()
 
         async def handle(ctx):
             entered.append(asyncio.current_task().get_name())
             if len(entered) == 1_000:
                 all_in.open()
             await leave.passed()
+            left.append(ctx.worker)
+            if len(left) == 1_000:
+                all_out.open()
             return none(HOUR)
 
         async with Operator() as op:
@@ -95,11 +106,9 @@ def test_a_thousand_handlers_can_be_suspended_at_once_and_their_carriers_then_go
             assert len(set(entered)) == len(entered) == 1_000
             assert set(entered) <= set(tasks())
             leave.open()
-            while any(worker.phase != "idle" for worker in op.workers()):
-                await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            assert tasks().count(IDLE_NAME) == SPARE
-            assert len(tasks()) == SPARE + 1
+            await all_out.passed()
+            assert {worker.phase for worker in op.workers()} == {"idle"}
+            assert tasks() == [IDLE_NAME] * SPARE + [KEEPER_NAME]
         assert tasks() == []
 
     run(main())
@@ -228,10 +237,13 @@ def test_timeouts_task_groups_and_shields_work_in_a_shared_task():
 
     async def group(ctx):
         with pytest.raises(ExceptionGroup):
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(fail())
-                await asyncio.Event().wait()
+            await group_that_fails()
         return asyncio.current_task().cancelling()
+
+    async def group_that_fails():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+            await asyncio.Event().wait()
 
     async def fail():
         raise ZeroDivisionError
@@ -354,9 +366,7 @@ def test_a_carrier_that_is_cancelled_while_it_rests_is_replaced():
             callers(op, "a")
             for _ in range(3):
                 await called(op, "a", lambda ctx: asyncio.sleep(0))
-                for task in asyncio.all_tasks():
-                    if task.get_name() == IDLE_NAME:
-                        task.cancel()
+                assert cancel_carriers() == 1
             assert await called(op, "a", lambda ctx: asyncio.sleep(0, "served")) == "served"
             assert op.status("a") == "running"
 
@@ -368,12 +378,11 @@ def test_a_carrier_that_is_cancelled_before_its_first_step_is_replaced():
         async with Operator() as op:
             callers(op, "a")
             receipt = await op.dispatch_async("a", lambda ctx: asyncio.sleep(0, "served"))
-            while IDLE_NAME not in tasks():
-                await asyncio.sleep(0)
-            for task in asyncio.all_tasks():
-                if task.get_name() == IDLE_NAME:
-                    task.cancel()
+            cancelled = []
+            # Called after the carrier was made, and before it takes its first step.
+            asyncio.get_running_loop().call_soon(lambda: cancelled.append(cancel_carriers()))
             assert await receipt == "served"
+            assert cancelled == [1]
 
     run(main())
 
@@ -396,8 +405,7 @@ def test_parked_workers_are_stopped_when_the_tasks_of_their_loop_are_cancelled()
         stream = worker.metrics(kinds=["lifecycle"])
         op.start("w")
         await idle.passed()
-        while worker.phase != "idle":
-            await asyncio.sleep(0)
+        assert worker.phase == "idle"
         return worker, stream
 
     worker, stream = run(main())
@@ -438,10 +446,12 @@ class CountingLoop(asyncio.SelectorEventLoop):
 def test_many_starts_and_stops_from_another_thread_wake_the_loop_once():
     async def main():
         loop = asyncio.get_running_loop()
-        began = []
+        began, all_began = [], Gate()
 
         async def handle(ctx):
             began.append(ctx.worker)
+            if len(began) == 100:
+                all_began.open()
             return none(HOUR)
 
         async with Operator() as op:
@@ -450,8 +460,8 @@ def test_many_starts_and_stops_from_another_thread_wake_the_loop_once():
             before = loop.pipe_writes
             on_another_thread(op.start_all)  # the loop is not looking meanwhile
             assert loop.pipe_writes - before == 1
-            while len(began) < 100 or any(worker.phase != "idle" for worker in op.workers()):
-                await asyncio.sleep(0)
+            await all_began.passed()
+            assert {worker.phase for worker in op.workers()} == {"idle"}
             before = loop.pipe_writes
             stopped = on_another_thread(op.stop_all)
             assert loop.pipe_writes - before == 1
