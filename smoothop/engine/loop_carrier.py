@@ -1,4 +1,4 @@
-"""`Carrier`: a task that drives whichever slot of its event loop is due."""
+"""`LoopCarrier`: a task that drives whichever slot of its event loop is due."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 IDLE_NAME: Final = "smoothop-carrier"
 
 
-class Carrier:
+class LoopCarrier:
     """A task that serves one slot after the other, each until it is parked.
 
     A handler that suspends suspends the carrier with it, and another one takes over what is due.
@@ -157,7 +157,7 @@ class Carrier:
             crew.summon()
 
 
-class OwnCarrier(Carrier):
+class OwnCarrier(LoopCarrier):
     """The task of one slot that needs the same one all its life."""
 
     __slots__ = ("_runner",)
@@ -167,7 +167,7 @@ class OwnCarrier(Carrier):
         self._runner = runner
 
     def ended(self) -> None:
-        """See `Carrier.ended`: a task that is cancelled before its first step cannot say so."""
+        """See `LoopCarrier.ended`: a task that is cancelled before its first step cannot say so."""
         if self._runner.place is not OVER:
             self._runner.finish("cancelled")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.agenda import Agenda
 from smoothop.engine.loop_calls import LoopCalls
-from smoothop.engine.loop_carrier import IDLE_NAME, Carrier, OwnCarrier
+from smoothop.engine.loop_carrier import IDLE_NAME, LoopCarrier, OwnCarrier
 from smoothop.engine.loop_keeper import LoopKeeper
 from smoothop.engine.loop_runner import CARRIED, DUE, NEW, PARKED
 
@@ -45,9 +45,9 @@ class LoopCrew:
         self.thread = thread
         self.monotonic = machine.monotonic
         self.due: deque[LoopRunner] = deque()
-        self.idle: list[Carrier] = []
+        self.idle: list[LoopCarrier] = []
         self.at_work = False
-        self.coming: set[Carrier] = set()
+        self.coming: set[LoopCarrier] = set()
         self._calls = LoopCalls(loop, self._called)
         self._keeper = LoopKeeper(loop)
         self._agenda: Agenda[LoopRunner] = Agenda()
@@ -109,7 +109,7 @@ class LoopCrew:
                 carrier = self.idle.pop()
                 carrier.wake()
             else:
-                carrier = Carrier(self)
+                carrier = LoopCarrier(self)
                 self._begin(carrier, IDLE_NAME)
             self.coming.add(carrier)
 
@@ -117,7 +117,7 @@ class LoopCrew:
         """Tell whether a carrier that finds nothing due is to wait for something."""
         return len(self._keeper.runners) > 0 and len(self.idle) < SPARE
 
-    def gone(self, carrier: Carrier) -> None:
+    def gone(self, carrier: LoopCarrier) -> None:
         """`carrier` has ended; somebody cancelled it, or it was not needed any more."""
         if carrier in self.idle:
             self.idle.remove(carrier)
@@ -150,12 +150,12 @@ class LoopCrew:
         if not self.at_work:
             self.summon()
 
-    def _begin(self, carrier: Carrier, name: str) -> None:
+    def _begin(self, carrier: LoopCarrier, name: str) -> None:
         # Not here and now: this may be inside a handler, whose context variables the task would
         # get, and an eager task factory would nest the new carrier's work in the handler's.
         self.loop.call_soon(self._create, carrier, name, context=VariableContext())
 
-    def _create(self, carrier: Carrier, name: str) -> None:
+    def _create(self, carrier: LoopCarrier, name: str) -> None:
         task = self.loop.create_task(carrier.work(), name=name)
         task.add_done_callback(lambda _: carrier.ended())
 
