@@ -23,6 +23,7 @@ def start_control(
     value = {key: given.value for key, given in resolved.control.items()}
     if not value["enabled"]:
         return lambda: None
+    from smoothop.control.dump import StackDump  # noqa: PLC0415 - only with control
     from smoothop.control.facts import facts_of  # noqa: PLC0415 - 100 ms, only with control
     from smoothop.control.server import ControlServer  # noqa: PLC0415 - the same
 
@@ -38,4 +39,11 @@ def start_control(
         end=end,
     )
     server.start()
-    return server.close
+    dump = None if server.place is None else StackDump(server.place)
+
+    def close() -> None:
+        if dump is not None:
+            dump.close()
+        server.close()
+
+    return close

@@ -20,6 +20,7 @@ from smoothop.control.claim import Claim, claim
 from smoothop.control.connections import Crowd
 from smoothop.control.gate import Gate
 from smoothop.control.guard import Guard
+from smoothop.control.place import Place
 from smoothop.control.protocol import ControlProtocol
 from smoothop.control.room import Room, WorkerFacts
 from smoothop.control.table import Table
@@ -88,6 +89,11 @@ class ControlServer:
         )
         self._thread.start()
         self._ready.wait()
+
+    @property
+    def place(self) -> Place | None:
+        """Where its socket is; ``None`` while it does not answer."""
+        return None if self._claim is None else self._claim.place
 
     def close(self) -> None:
         """Stop answering and give the name back; does nothing the second time."""
