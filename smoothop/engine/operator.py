@@ -215,7 +215,8 @@ class Operator:
             if name in self._cores:
                 raise WorkerExistsError(name)
             for ring in self._rings:
-                core.audience.attach(ring)
+                if ring.follows(name):
+                    core.audience.attach(ring)
             for watch in watches:
                 begin_watch(core, watch)
             self._views[name] = view
@@ -479,22 +480,31 @@ class Operator:
             return receipt
         return await wait_for_room_async(core, receipt, limit)
 
-    def metrics(self, *, maxsize: int = 1024, kinds: Iterable[str] | None = None) -> MetricStream:
+    def metrics(
+        self,
+        *,
+        maxsize: int = 1024,
+        kinds: Iterable[str] | None = None,
+        worker: str | None = None,
+    ) -> MetricStream:
         """Return a new stream of the events of all workers, from now until the operator closes.
 
         Args:
             maxsize: how many events may wait to be read; beyond that the oldest is dropped.
             kinds: only these kinds of event; ``None``: all.
+            worker: only those of the worker of this name, over its restarts and also if it is
+                added later; ``None``: of all.
 
         Raises:
             ValueError: there is no such kind, or `maxsize` is not a whole number above 0.
         """
-        ring = Ring(self._machine, checked_maxsize(maxsize), checked_kinds(kinds))
+        ring = Ring(self._machine, checked_maxsize(maxsize), checked_kinds(kinds), worker)
         with self._lock:
             self._refuse_closed()
             self._rings.append(ring)
             for core in self._cores.values():
-                core.audience.attach(ring)
+                if ring.follows(core.name):
+                    core.audience.attach(ring)
         return MetricStream(self._machine, ring, self._unlisten)
 
     def observe(self, observer: Observer) -> None:

@@ -109,9 +109,20 @@ class Registry:
             hook: the name of the hook, for example ``"smoothop_cli"``.
             arguments: all arguments of its specification.
         """
+        self.call_hook_each(hook, lambda _: arguments)
+
+    def call_hook_each(
+        self, hook: str, arguments_for: Callable[[PluginInfo], Mapping[str, Any]]
+    ) -> None:
+        """Do what `call_hook` does, with arguments of its own for each plugin.
+
+        Args:
+            hook: the name of the hook.
+            arguments_for: makes the arguments for a plugin; called right before the plugin is.
+        """
         hooks = self._loaded_hooks()
         for plugin in hooks.in_order(hook):
-            hooks.call(plugin, hook, **arguments)
+            hooks.call(plugin, hook, **arguments_for(plugin.info))
 
     def observe(self, operator: Operator) -> None:
         """Let the hook plugins follow an operator; call it before workers are added.
