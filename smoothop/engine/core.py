@@ -286,12 +286,12 @@ class WorkerCore:
         now = self.machine.time()
         self.history.note(now, "started")
         self.publish(self.audience.lifecycle, (LifecycleEvent, self.name, now, "started", None))
-        self._fill(run)
+        self.fill(run)
 
     def slot_set_up(self, slot: Slot) -> None:
         """`setup` has returned."""
         slot.run.is_set_up = True
-        self._fill(slot.run)
+        self.fill(slot.run)
 
     def slot_leaves(self, slot: Slot) -> bool:
         """`slot` calls no `handle` any more; tell whether it is the last, so `teardown` is due."""
@@ -305,6 +305,12 @@ class WorkerCore:
         A slot that ends alone, without having been called away, takes the others with it. When
         the last one has ended, the run is over.
         """
+        # More may be wanted by now; and the last slot is not the last if another follows it.
+        if slot.dismissed is not None:
+            self.fill(slot.run)
+        self._slot_gone(slot, reason)
+
+    def _slot_gone(self, slot: Slot, reason: LeaveReason) -> None:
         run = slot.run
         with self.lock:
             if not run.remove(slot):
@@ -318,8 +324,6 @@ class WorkerCore:
             self._finished(run)
         elif alone:
             self.tell_slots(run)
-        else:
-            self._fill(run)  # more may have been wanted while it was on its way out
         self._tell_scaled(run)
 
     def tell_slots(self, run: Run) -> None:
@@ -430,6 +434,8 @@ class WorkerCore:
     def _launch(self, run: Run) -> None:
         self.log.info("starting worker")
         slot = run.slots[0]
+        if run.config.stuck_after:
+            self.operator._watchdog.watch(self, run)  # noqa: SLF001 - the engine's own door
         try:
             self._launch_slot(slot)
         except Exception as error:
@@ -454,9 +460,9 @@ class WorkerCore:
             self._start_again = False
         self._conclude(run)
 
-    def _fill(self, run: Run) -> None:
+    def fill(self, run: Run) -> None:
         """Launch the slots that are missing; if one cannot be, the worker goes on with fewer."""
-        while len(run.slots) < run.wanted:
+        while run.is_short():
             with self.lock:
                 slot = run.add_slot(self)
             if slot is None:
@@ -467,11 +473,13 @@ class WorkerCore:
                 self.note_error(typed_text(error))
                 self.log.error("slot could not be started: %s", error, cause=error)
                 with self.lock:
-                    run.wanted = max(1, len(run.slots) - 1)
-                self.slot_finished(slot, SURPLUS)
+                    slot.dismissed = SURPLUS
+                    run.wanted = max(1, len(run.active()))
+                self._slot_gone(slot, SURPLUS)
+                return
 
     def _scale(self, run: Run) -> None:
-        self._fill(run)
+        self.fill(run)
         self.mailbox.wake_all()
         self._tell_scaled(run)
 
@@ -517,6 +525,8 @@ class WorkerCore:
             self.run.call_attention()
 
     def _conclude(self, run: Run) -> None:
+        if run.config.stuck_after:
+            self.operator._watchdog.forget(run)  # noqa: SLF001 - the engine's own door
         with self.lock:
             self.run = None
             again = self._start_again and self.mailbox.refusal is None
@@ -559,7 +569,6 @@ def refuse_unbuilt(config: Config) -> Config:
     """
     later: dict[str, Callable[[Any], bool]] = {
         "run_in": lambda value: value == "process",
-        "stuck_after": lambda value: value != 0,
     }
     for field, asks in later.items():
         value = getattr(config, field)

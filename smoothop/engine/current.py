@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from smoothop.engine.circles import Need, endless_circle
@@ -47,6 +47,11 @@ def leave_task(task: Task[None] | None) -> None:
     """Say that `task` has ended: its slot holds it, so it would never be forgotten by itself."""
     if task is not None:
         _tasks.pop(task, None)
+
+
+def slot_of(task: Task[Any]) -> Slot | None:
+    """Return the slot whose handler `task` runs, if it is one's; from any thread."""
+    return _tasks.get(task)
 
 
 def current_slot() -> Slot | None:

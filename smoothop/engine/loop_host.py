@@ -48,6 +48,16 @@ class LoopHost:
         slot.run.loop_thread = self._ident
         runner.launch()
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop, if it has one by now."""
+        return self._loop
+
+    @property
+    def thread_ident(self) -> int | None:
+        """The identity of the thread that runs it."""
+        return self._ident
+
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Have `function` called on the loop, from any thread; ``False`` if no loop runs."""
         with self._lock:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
 from smoothop.engine.current import enter_task, leave_task
-from smoothop.engine.supervision import CALL, SET_UP, Decision, End, LeaveReason, Wait
+from smoothop.engine.supervision import ABANDONED, CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.waiting import LoopWaiter
 
@@ -50,7 +50,18 @@ class LoopRunner:
         except RuntimeError:  # the loop was closed under the worker: its task runs no more
             self._slot.core.slot_finished(self._slot, "cancelled")
 
+    def abandoned(self) -> None:
+        """Cancel the running call; from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._cancel)
+        except RuntimeError:  # the loop is closed: nothing runs there any more
+            pass
+
     # -- on the loop's thread
+
+    def _cancel(self) -> None:
+        if self._in_call and self._task is not None:
+            self._task.cancel()
 
     def _create_task(self) -> None:
         self._task = self._loop.create_task(self._run(), name=f"smoothop-{self._slot.label}")
@@ -171,7 +182,7 @@ class LoopRunner:
         # Swallowed here, so it must be taken back, or the next timeout inside would misfire.
         while task.cancelling():
             task.uncancel()
-        if not self._slot.run.stopping:
+        if not self._slot.run.stopping and self._slot.dismissed != ABANDONED:
             self._slot.core.ask_stop("cancelled")  # not by us: as when a loop shuts down
 
     def _begin_grace(self) -> None:

@@ -418,7 +418,7 @@ def test_a_bad_change_is_refused_and_nothing_is_changed(op, way, changes, error,
     assert worker.config == way.config()
 
 
-@pytest.mark.parametrize("field", [{"run_in": "process"}, {"stuck_after": 1}])
+@pytest.mark.parametrize("field", [{"run_in": "process"}])
 def test_what_this_version_cannot_do_is_refused_by_name(op, way, field):
     async def handle(ctx):
         return none(3600)
