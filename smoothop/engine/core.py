@@ -9,7 +9,6 @@ user code runs: no handler, no log handler, no callback.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +23,14 @@ from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
 from smoothop.engine.supervision import SURPLUS, LeaveReason
 from smoothop.engine.texts import traceback_text, typed_text
 from smoothop.engine.thread_runner import launch as launch_thread
-from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
+from smoothop.errors import MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
+    from smoothop.engine.process.recipe import Maker
     from smoothop.handlers import HandlerCalls
 
 
@@ -53,12 +53,17 @@ class WorkerCore:
         calls: HandlerCalls,
         config: Config,
         logger: logging.Logger,
+        *,
+        maker: Maker | None = None,
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
         self.name = name
         self.calls = calls
-        self.config = refuse_unbuilt(config)
+        self.config = config
+        self._maker = maker
+        self._recipe: bytes | None = None
+        self._make_ready(config)
         self.log = WorkerLog(logger, name)
         self.handler_logger = handler_logger(logger, name)
         self.lock = self.machine.lock()
@@ -163,10 +168,11 @@ class WorkerCore:
         """
         slots_only = changes.keys() == {"concurrency"}
         in_force = Completion(self.machine, (self,), "its own restart", every=not slots_only)
+        self._make_ready(replace(self.config, **changes))  # not with the lock: it runs user code
         with self.lock:
             if self.mailbox.refusal is not None:
                 raise self.mailbox.refusal()
-            self.config = refuse_unbuilt(replace(self.config, **changes))
+            self.config = replace(self.config, **changes)
             run = self.run
             scale = run is not None and not run.leaving and slots_only
             again = run is not None and not scale and (self._start_again or not run.leaving)
@@ -442,11 +448,22 @@ class WorkerCore:
             self._launch_failed(run, error)
             raise SmoothopError(f"worker {self.name} could not be started: {error}") from error
 
+    def _make_ready(self, config: Config) -> None:
+        """Find out, as soon as that is wanted, how to make the handler in a child process."""
+        if config.run_in == "process" and self._recipe is None:
+            from smoothop.engine.process.recipe import recipe  # noqa: PLC0415 - few need it
+
+            self._recipe = recipe(self.calls, self._maker)
+
     def _launch_slot(self, slot: Slot) -> None:
         if self.calls.is_async:
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
         elif slot.run.config.run_in == "pool":
             self.operator._shared_threads().launch(slot)  # noqa: SLF001 - the same
+        elif self._recipe is not None and slot.run.config.run_in == "process":
+            from smoothop.engine.process.runner import launch  # noqa: PLC0415 - as above
+
+            launch(slot, self._recipe)
         else:
             launch_thread(slot)
 
@@ -559,21 +576,3 @@ class WorkerCore:
 
 def _is_alive(thread: Thread) -> bool:
     return thread.is_alive()
-
-
-def refuse_unbuilt(config: Config) -> Config:
-    """Return `config` if this version can do what it asks for.
-
-    Raises:
-        ConfigError: names the field.
-    """
-    later: dict[str, Callable[[Any], bool]] = {
-        "run_in": lambda value: value == "process",
-    }
-    for field, asks in later.items():
-        value = getattr(config, field)
-        if asks(value):
-            raise ConfigError(
-                f"{field}={value!r} is not available in this version of smoothop: leave it out"
-            )
-    return config
