@@ -81,6 +81,12 @@ class HandlerSource(Protocol):
         """
         ...
 
+    def maker(
+        self, reference: str, settings: Mapping[str, Any] | None = None
+    ) -> Callable[[], object] | None:
+        """Return what makes that handler in another process, if anything can."""
+        ...
+
 
 class Operator:
     """Registers handlers, runs each as a named worker, and stops them all.
@@ -161,7 +167,8 @@ class Operator:
         for name in discovered if names is None else names:
             try:
                 handler = registry.create(name, given.get(name))
-                operator.add_handler(name.partition("@")[0], handler)
+                maker = registry.maker(name, given.get(name))
+                operator.add_handler(name.partition("@")[0], handler, _maker=maker)
             except (PluginError, InvalidHandlerError) as error:
                 if names is not None:
                     raise
@@ -170,7 +177,14 @@ class Operator:
 
     # -- which workers there are
 
-    def add_handler(self, name: str, handler: object, config: Config = _DEFAULT) -> Worker:
+    def add_handler(
+        self,
+        name: str,
+        handler: object,
+        config: Config = _DEFAULT,
+        *,
+        _maker: Callable[[], Any] | None = None,
+    ) -> Worker:
         """Register a handler as the worker `name`; does not start it.
 
         Args:
@@ -180,7 +194,8 @@ class Operator:
 
         Raises:
             ValueError: the name is malformed.
-            InvalidHandlerError: `handler` is not a handler; says what is wrong with it.
+            InvalidHandlerError: `handler` is not a handler, or cannot be made in the process it is
+                to run in; says what is wrong with it.
             WorkerExistsError: there is a worker of that name.
             ConfigError: the config asks for what this version cannot do.
             OperatorClosedError: the operator is closed.
@@ -190,7 +205,7 @@ class Operator:
         chosen = calls.config if config is _DEFAULT and calls.config is not None else config
         if not isinstance(chosen, Config):
             raise ValueError(f"config: a smoothop.Config, not {chosen!r}")
-        core = WorkerCore(self, name, calls, chosen, self._logger)
+        core = WorkerCore(self, name, calls, chosen, self._logger, maker=_maker)
         view = Worker(core)
         watches = self._observers.watches(view, handler)
         with self._lock:
@@ -578,6 +593,13 @@ class Operator:
     def _core(self, name: str) -> WorkerCore:
         core = self._cores.get(name)
         if core is None or self._closed is not None:
+            raise self._missing(name)
+        return core
+
+    def _target(self, name: str) -> WorkerCore:
+        """Return the worker that a message goes to; for those who dispatch without blocking."""
+        core = self._cores.get(name)
+        if core is None:
             raise self._missing(name)
         return core
 

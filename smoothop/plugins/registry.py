@@ -180,6 +180,16 @@ class Registry:
         """
         return making.make(self._slot(reference), settings)
 
+    def maker(
+        self, reference: str, settings: Mapping[str, Any] | None = None
+    ) -> Callable[[], Any] | None:
+        """Return a function that does what `create` did in another process, if there is one.
+
+        It can be pickled if the settings can, whatever the handler is. There is none for a handler
+        that was added from code: only this process has it.
+        """
+        return making.maker(self._slot(reference), settings)
+
     def settings_type(self, reference: str) -> type | None:
         """Return the ``Settings`` of a handler's class, or ``None``; raises as `load` does."""
         return making.load(self._slot(reference)).settings_type
@@ -218,7 +228,7 @@ class Registry:
             state="ok" if state == "unchecked" else state,
             error=error,
         )
-        slot = Slot(info, loaded)
+        slot = Slot(info, loaded, is_published=False)
         self._catalogue.add(slot)
         self._added.append(slot)
 
