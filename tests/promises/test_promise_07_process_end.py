@@ -1,0 +1,90 @@
+"""Promise 7: the process ends within the grace time and 1 s after SIGTERM, with its exit code.
+
+Real runs of `smoothop run`, one SIGTERM each, at a moment that a seed draws: while it starts, or
+with its handler inside. A machine that does something else just then may be late once; a shape
+that is late three times in a row is late.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+
+import pytest
+from support.ends import SHAPES, Plan, Runs
+from support.sizes import SOAK
+
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(36_000 if SOAK else 240)]
+GRACE, TOLERANCE = 0.2, 1.0
+IN_A_ROW = 3
+NUMBER = 10_000 if SOAK else 300
+SIGTERM = -15
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Give an environment with the handlers."""
+    return Runs.create(tmp_path_factory.mktemp("7"), GRACE)
+
+
+@pytest.fixture(scope="module")
+def endings(runs):
+    """Play all runs once."""
+    draw = random.Random(7)
+    names = list(SHAPES)
+    plans = [drawn(draw, names[number % len(names)]) for number in range(NUMBER)]
+    return runs.play(plans, timeout=NUMBER)
+
+
+def drawn(draw, shape):
+    """Draw the moment: every second run is running by then, every tenth starts from nothing."""
+    chance = draw.random()
+    if chance < 0.5:
+        return Plan(shape, ((draw.uniform(0, 0.05), "SIGTERM"),))
+    forked = chance < 0.9
+    moment = draw.uniform(0, 0.1 if forked else 0.4)
+    return Plan(shape, ((moment, "SIGTERM"),), after_entry=False, forked=forked)
+
+
+def in_smoothop(ending):
+    """Tell whether the run was in smoothop when the signal came, and not still in Python."""
+    return ending.code != SIGTERM or ending.entered or ending.text
+
+
+def test_the_process_ends_in_time(endings):
+    late = defaultdict(int)
+    for ending in endings:
+        shape, (took,) = ending.plan.shape, ending.took
+        late[shape] = 0 if took <= GRACE + TOLERANCE else late[shape] + 1
+        assert late[shape] < IN_A_ROW, ending
+
+
+def test_the_exit_code_tells_whether_work_was_abandoned(endings):
+    late = defaultdict(int)
+    for ending in filter(in_smoothop, endings):
+        shape = ending.plan.shape
+        if SHAPES[shape] == "never" and ending.entered:
+            assert ending.code == 6, ending
+        else:
+            late[shape] = late[shape] + 1 if ending.code == 6 else 0
+            assert ending.code in (0, 6), ending
+            assert late[shape] < IN_A_ROW, ending
+
+
+def test_what_was_abandoned_is_named_with_the_line_it_stands_at(endings):
+    for ending in endings:
+        shape = ending.plan.shape
+        if ending.code == 6 and SHAPES[shape] == "never":
+            # Or it has ended between the end of the grace time and the report.
+            expected = rf"abandoned {shape}, which stands at (File .* in |\(not running\))"
+            assert re.search(expected, ending.text), ending
+
+
+def test_the_signal_came_at_moments_of_every_kind(endings):
+    """Or the others would have proved little."""
+    assert {ending.plan.shape for ending in endings if ending.entered} == set(SHAPES)
+    starting = [ending for ending in endings if not ending.entered and in_smoothop(ending)]
+    assert any("stopping, for at most" in ending.text for ending in starting)
+    assert len(starting) > NUMBER / 20
+    assert len([ending for ending in endings if not in_smoothop(ending)]) < NUMBER / 20
