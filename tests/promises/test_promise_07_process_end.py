@@ -7,12 +7,17 @@ that is late three times in a row is late.
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import signal
+import subprocess
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from support.ends import SHAPES, Plan, Runs
+from support.gates import DEADLINE
 from support.sizes import SOAK
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(36_000 if SOAK else 240)]
@@ -88,3 +93,85 @@ def test_the_signal_came_at_moments_of_every_kind(endings):
     assert any("stopping, for at most" in ending.text for ending in starting)
     assert len(starting) > NUMBER / 20
     assert len([ending for ending in endings if not in_smoothop(ending)]) < NUMBER / 20
+
+
+# -- odd moments and odd places
+
+
+@pytest.fixture
+def play(runs):
+    """Play each plan three times; return how they ended, if not all of them were late."""
+
+    def play(plan):
+        endings = runs.play([plan] * IN_A_ROW, timeout=60)
+        assert min(ending.took[-1] for ending in endings) <= GRACE + TOLERANCE, endings
+        return endings
+
+    return play
+
+
+def test_code_that_keeps_the_gil_from_the_first_signal_on_keeps_nobody(play):
+    for ending in play(Plan("greedy", ((0, "SIGTERM"),))):
+        assert ending.code == 6, ending
+        assert re.search(r"acme_greedy\.py\", line \d+ in greedy", ending.text), ending
+
+
+@pytest.mark.parametrize("shape", ["finalizer", "exit_hook"])
+def test_nor_does_what_hangs_when_the_interpreter_ends(play, shape):
+    for ending in play(Plan(shape, ((0, "SIGTERM"),))):
+        assert ending.code == 6, ending
+        assert "all workers have stopped" in ending.text, ending
+
+
+@pytest.mark.parametrize("shape", ["leaves", "locked"])
+@pytest.mark.parametrize("after_entry", [True, False], ids=["running", "starting"])
+def test_a_burst_of_signals_ends_it_too(play, shape, after_entry):
+    signals = ((0.01, "SIGTERM"), *((0, name) for name in ("SIGINT", "SIGTERM") * 50))
+    for ending in play(Plan(shape, signals, after_entry)):
+        assert ending.code in (0, 6), ending
+
+
+HELD_FIRST = ((0, "SIGSTOP"), (0.05, "SIGTERM"), (0.05, "SIGCONT"))
+STOPPING_FIRST = ((0, "SIGTERM"), (0.02, "SIGSTOP"), (0.05, "SIGCONT"))
+HELD_TOO_LONG = ((0, "SIGTERM"), (0.02, "SIGSTOP"), (GRACE + TOLERANCE, "SIGCONT"))
+
+
+@pytest.mark.parametrize(("shape", "code"), [("leaves", 0), ("locked", 6)])
+@pytest.mark.parametrize("signals", [HELD_FIRST, STOPPING_FIRST], ids=["first", "while stopping"])
+def test_a_process_that_is_held_acts_on_what_came_when_it_goes_on(play, signals, shape, code):
+    assert {ending.code for ending in play(Plan(shape, signals))} == {code}
+
+
+def test_the_grace_time_goes_on_while_the_process_is_held(play):
+    endings = play(Plan("locked", HELD_TOO_LONG))
+    assert {ending.code for ending in endings} == {6}
+    assert min(ending.took[-1] for ending in endings) <= TOLERANCE / 2, endings
+
+
+UNSHARE = ("unshare", "--pid", "--fork", "--kill-child")
+
+
+def may_unshare():
+    try:
+        return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not may_unshare(), reason="needs unshare(1), and the right to use it")
+@pytest.mark.parametrize(("shape", "code"), [("leaves", 0), ("locked", 6), ("greedy", 6)])
+def test_as_process_1_it_is_the_same(runs, shape, code):
+    reader, writer = os.pipe()
+    command = ("-m", "smoothop", "run", shape, "--config", str(runs.config), "--name", shape)
+    with subprocess.Popen(
+        [*UNSHARE, runs.environment.python, *command],
+        env={**os.environ, "ACME_LIFE": str(writer)},
+        stderr=subprocess.DEVNULL,
+        pass_fds=[writer],
+    ) as outer:
+        os.close(writer)
+        assert os.read(reader, 1) == b"("
+        (inner,) = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+        os.kill(int(inner), signal.SIGTERM)
+        assert outer.wait(DEADLINE) == code
+    os.close(reader)

@@ -35,11 +35,39 @@ class Heart:
 for shape in SHAPES:
     globals()[shape.__name__] = handler_of(shape, Heart())
 '''
-_HANGS = """
+_ODD = {
+    "hangs": """
 import os, threading
 os.write(int(os.environ["ACME_LIFE"]), b"(")
 threading.Event().wait()
-"""
+""",
+    "greedy": """
+import os, re
+from smoothop import done
+
+def greedy(ctx):
+    os.write(int(os.environ["ACME_LIFE"]), b"(")
+    ctx.wait()
+    re.match(r"(a+)+$", "a" * 60 + "b")  # for ever, and all the while the GIL is held
+    return done()
+""",
+    "finalizer": """
+import time
+from acme_shapes import leaves as finalizer
+
+class Kept:
+    def __del__(self):
+        time.sleep(3600)
+
+KEPT = Kept()
+""",
+    "exit_hook": """
+import atexit, time
+from acme_shapes import leaves as exit_hook
+
+atexit.register(time.sleep, 3600)
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +75,9 @@ class Plan:
     """One run and the signals it gets.
 
     Attributes:
-        shape: of `SHAPES`, or "hangs", whose import never ends.
+        shape: of `SHAPES`; or "hangs", whose import never ends; "greedy", which keeps the GIL for
+            ever when it is asked to stop; "finalizer" and "exit_hook", which leave something that
+            hangs behind.
         signals: for each its pause in seconds and its name, or ``^C`` to press that.
         after_entry: the first pause begins when the handler is entered; otherwise when Python
             has started and is about to import smoothop.
@@ -96,12 +126,12 @@ class Runs:
     @classmethod
     def create(cls, root: Path, grace: float) -> Self:
         """Make the environment; runs in it have that grace time."""
-        shapes = (*SHAPES, "hangs")
-        targets = {shape: f"acme_shapes:{shape}" for shape in SHAPES} | {"hangs": "acme_hangs:x"}
+        targets = {shape: f"acme_shapes:{shape}" for shape in SHAPES}
+        targets |= {shape: f"acme_{shape}:{shape}" for shape in _ODD}
         files = {
             "acme_shapes.py": _HANDLERS,
-            "acme_hangs.py": _HANGS,
             "rounds_of_stops.py": (PROMISES / "rounds_of_stops.py").read_text(),
+            **{f"acme_{shape}.py": text for shape, text in _ODD.items()},
         }
         environment = Environment.create(root / "env")
         environment.install(
@@ -109,7 +139,7 @@ class Runs:
                 root, "acme-shapes", files=files, entry_points={"smoothoperator.handlers": targets}
             )
         )
-        tables = [f"[workers.{shape}]\nstop_grace = {grace / 4}" for shape in shapes]
+        tables = [f"[workers.{shape}]\nstop_grace = {grace / 4}" for shape in targets]
         config = root / "smoothop.toml"
         config.write_text("\n".join([f"[operator]\ngrace = {grace}", *tables]))
         return cls(environment, config)
