@@ -9,6 +9,7 @@ from smoothop.control.failures import Failure
 from smoothop.control.replies import reply
 from smoothop.control.room import Room
 from smoothop.control.waits import Limit, unless_gone
+from smoothop.control.wire import parse
 from smoothop.engine.completion import Completion
 from smoothop.engine.worker import Worker
 from smoothop.events import Phase, Status
@@ -56,6 +57,21 @@ async def restart(room: Room, request: Request) -> Response:
     if limit.wait:
         await _in_time(request, worker, restarted, limit)
     return _answer(worker, "restart", limit, changed=True)
+
+
+async def scale(room: Room, request: Request) -> Response:
+    """Let a worker run another number of handle calls side by side."""
+    worker = room.worker(request.path_params["name"])
+    match parse(await request.body()):
+        case {"concurrency": wanted, **others} if not others:
+            pass
+        case _:
+            raise Failure("bad_request", 'the body is {"concurrency": N}')
+    changed = worker.config.concurrency != wanted
+    scaled = room.operator.update_config(worker.name, concurrency=wanted)
+    room.scaled.add(worker.name)
+    await unless_gone(request, asyncio.wrap_future(scaled))
+    return reply(_result(worker, "concurrency", changed=changed))
 
 
 async def _in_time(request: Request, worker: Worker, restarted: Completion, limit: Limit) -> None:
