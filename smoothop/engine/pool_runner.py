@@ -102,6 +102,9 @@ class PoolRunner:
         if self._can_end_anywhere() and self._pool.take_out(self):
             (self._variables or VariableContext()).run(self._end_here)
 
+    def abandoned(self) -> None:
+        """See `Runner.abandoned`: nothing ends a call on a thread."""
+
     # -- on a carrier
 
     def ride(self, variables: VariableContext) -> None:
@@ -119,6 +122,7 @@ class PoolRunner:
         if isinstance(decision, Wait):
             self._pool.park(self, decision.until)
         elif decision is CALL:
+            self._slot.since = None
             self._pool.line_up(self)
 
     def _drive(self) -> Decision:
