@@ -87,6 +87,16 @@ def test_a_critical_worker_that_uses_up_its_panics_ends_the_run_with_exit_code_1
     assert "\x1b" not in child.text
 
 
+def test_a_stuck_worker_ends_the_run_with_exit_code_1_if_it_is_to(acme, tmp_path, write):
+    write("[workers.stubborn]\nstuck_after = '200ms'\non_stuck = 'exit'\n")
+    with acme.on_pipe("run", "stubborn", "--grace", "200ms", cwd=tmp_path) as child:
+        assert child.wait() == 1
+    assert "handler stuck" in child.text
+    assert "worker 'stubborn' is stuck at File" in child.text
+    assert "in handle: lock.acquire(); stopping" in child.text
+    assert "Timeout (" not in child.text.partition("; stopping")[0]  # nobody keeps Python's lock
+
+
 def test_a_worker_that_is_not_critical_fails_alone(acme, tmp_path, write):
     write("[workers.ticker]\n[workers.crasher]\nmax_panic_attempts=1\n")
     with acme.on_pipe("run", "--all", cwd=tmp_path) as child:
