@@ -151,7 +151,7 @@ def test_all_without_worker_tables_runs_every_handler_that_can_and_leaves_out_th
     assert "left out: handler 'broken' of acme-broken 0.1" in child.text
     assert "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'" in child.text
     assert "left out: handler 'talker' of acme-workers 1.2: text: required" in child.text
-    assert "8 workers" in child.text
+    assert "9 workers" in child.text
 
 
 def test_a_handler_asked_for_by_name_that_cannot_be_loaded_is_fatal(acme, tmp_path):

@@ -89,6 +89,14 @@ def test_a_plugin_that_takes_over_a_signal_loses_it_again(odd, tmp_path):
     assert told in child.text
 
 
+def test_a_signal_to_a_forked_child_ends_the_child_and_nothing_else(acme, tmp_path):
+    with acme.on_pipe("run", "parent", cwd=tmp_path) as child:
+        child.read_until(f"the child ended with {-signal.SIGTERM}")
+        child.send(signal.SIGINT)
+        assert child.wait() == 0
+    assert "SIGTERM: stopping" not in child.text
+
+
 def test_lines_are_coloured_on_a_terminal_only_and_not_with_no_color(acme, tmp_path):
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         with acme.on_terminal("run", "ticker", cwd=tmp_path, **variables) as child:
