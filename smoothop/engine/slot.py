@@ -118,7 +118,7 @@ class Slot:
         self.receipt: Receipt | None = None
         self.stack: Callable[[], str] = lambda: "(not begun yet)"
         # In a child process each slot has a handler of its own.
-        is_set_up = run.is_set_up and run.config.run_in != "process"
+        is_set_up = run.is_set_up and run.recipe is None
         self._supervision = Supervision(run.budget, is_set_up=is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
