@@ -258,7 +258,7 @@ warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: fork with t
 def handle(ctx):
     return done(os.fork())
 
-with Operator() as op:
+with Operator(pool_size=1) as op:
     for name in ("w", "another"):
         op.add_handler(name, handle, Config(run_in=sys.argv[1], message_only=True))
     op.start_all()
