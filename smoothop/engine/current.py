@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from smoothop.engine.circles import Need, endless_circle
 from smoothop.errors import SmoothopError
@@ -58,6 +58,12 @@ def leave_task(task: Task[None]) -> None:
     delattr(task, _CARRIER)
 
 
+def slot_of(task: Task[Any]) -> Slot | None:
+    """Return the slot whose handler `task` runs, if it is one's; from any thread."""
+    carrier: Carrying | None = getattr(task, _CARRIER, None)
+    return None if carrier is None else carrier.slot
+
+
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
     slot = _here.slot
@@ -68,8 +74,7 @@ def current_slot() -> Slot | None:
         task = asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
-    carrier: Carrying | None = getattr(task, _CARRIER, None)
-    return None if carrier is None else carrier.slot
+    return None if task is None else slot_of(task)
 
 
 class UnlimitedWait(NamedTuple):

@@ -114,6 +114,10 @@ class Run:
         self.slots = (*self.slots, slot)
         return slot
 
+    def is_short(self) -> bool:
+        """Tell whether there are fewer slots than should be; may be asked without the lock."""
+        return sum(slot.is_active for slot in self.slots) < self.wanted
+
     def remove(self, slot: Slot) -> bool:
         """Forget a slot that has ended; ``False`` when that was done before."""
         if slot not in self.slots:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from smoothop.engine.context import AsyncContext, Context
 from smoothop.engine.mailbox import Sleeper
 from smoothop.engine.supervision import (
+    ABANDONED,
     CALL,
     SET_UP,
     SURPLUS,
@@ -43,6 +44,10 @@ class Runner(Protocol):
         """The worker was asked to stop; called from any thread, perhaps more than once."""
         ...
 
+    def abandoned(self) -> None:
+        """The slot was replaced: end its running call, if that can be done; from any thread."""
+        ...
+
 
 class Slot:
     """One loop of one run of a worker.
@@ -55,13 +60,15 @@ class Slot:
         dismissed: why this slot alone has to leave, if it has to; with the worker's lock.
         has_left: it calls no `handle` any more; with the worker's lock.
         phase: what the loop is doing.
-        since: monotonic time when the running user code was called.
+        since: monotonic time when the running user code was called. Who lets go of a slot
+            between two calls sets it to ``None``, or the slot would be taken for stuck.
         until: monotonic time when the present sleep ends.
         reported: the `since` of the call that was reported as stuck.
         receipt: that of the message being handled.
         handled: how many calls of `handle` have returned.
         waits_for: what its handler waits for without limit.
         runner: who drives it, if that has to be told of a stop.
+        kill: ends the running call by force, which is a panic then, where that can be done.
         stack: answers where the loop stands, as a traceback's text.
     """
 
@@ -80,6 +87,7 @@ class Slot:
         "dismissed",
         "handled",
         "has_left",
+        "kill",
         "number",
         "phase",
         "receipt",
@@ -103,6 +111,7 @@ class Slot:
         self.handled = 0
         self.waits_for: UnlimitedWait | None = None
         self.runner: Runner | None = None
+        self.kill: Callable[[], None] | None = None
         self.phase: Phase = STARTING
         self.since: float | None = None
         self.until: float | None = None
@@ -226,8 +235,12 @@ class Slot:
         """`error` left `setup` or `handle`."""
         core, run, now = self.core, self.run, self._monotonic()
         with core.lock:
-            # What comes after the last panic that counted, in another slot, does not count.
-            late = run.stopping or (run.leaving and run.reason == "panic limit")
+            # Nor does what comes after the last panic that counted, in another slot.
+            late = (
+                run.stopping
+                or self.dismissed == ABANDONED
+                or (run.leaving and run.reason == "panic limit")
+            )
             if not late:
                 attempts = run.budget.add(now)
                 decision = self._supervision.panicked(attempts, now, core.machine.chance())
@@ -252,13 +265,13 @@ class Slot:
         return decision
 
     def interrupted(self, error: BaseException) -> Decision:
-        """`error` left user code after the worker was asked to stop: that is no panic."""
+        """`error` left user code after it was given up or asked to stop: that is no panic."""
         core = self.core
         if type(error).__name__ != "CancelledError":
             core.log.warning("handler raised while stopping", cause=error)
         text = f"worker {core.name} was asked to stop and did not finish the message"
         self._settle_failed(MessageDroppedError, text, error)
-        return End(self.run.reason)
+        return End(self.dismissed or self.run.reason)
 
     def woken(self, sleeper: Sleeper | None) -> Decision:
         """The sleep has ended, for whatever reason."""
