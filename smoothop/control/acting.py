@@ -12,6 +12,7 @@ from smoothop.control.waits import Limit, unless_gone
 from smoothop.control.wire import parse
 from smoothop.engine.completion import Completion
 from smoothop.engine.worker import Worker
+from smoothop.errors import StopTimeoutError
 from smoothop.events import Phase, Status
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ async def restart(room: Room, request: Request) -> Response:
     return _answer(worker, "restart", limit, changed=True)
 
 
+async def pause(room: Room, request: Request) -> Response:
+    """Let a worker handle nothing until it is resumed."""
+    worker = room.worker(request.path_params["name"])
+    changed = room.operator.pause(worker.name, by=str(request.state.connection.peer))
+    return reply(_result(worker, "pause", changed=changed))
+
+
+async def resume(room: Room, request: Request) -> Response:
+    """Let a paused worker go on."""
+    worker = room.worker(request.path_params["name"])
+    return reply(_result(worker, "resume", changed=room.operator.resume(worker.name)))
+
+
 async def scale(room: Room, request: Request) -> Response:
     """Let a worker run another number of handle calls side by side."""
     worker = room.worker(request.path_params["name"])
@@ -80,8 +94,8 @@ async def _in_time(request: Request, worker: Worker, restarted: Completion, limi
         async with asyncio.timeout(limit.seconds):
             await unless_gone(request, asyncio.wrap_future(restarted))
     except TimeoutError:
-        what = f"worker {worker.name} was not restarted within {limit.seconds:g} s"
-        raise Failure("stop_timeout", what) from None
+        what = f"worker {worker.name} was not restarted within {limit.seconds:g} s: it still stops"
+        raise StopTimeoutError(what, {worker.name: worker.stack()}) from None
 
 
 def _answer(worker: Worker, action: str, limit: Limit, *, changed: bool) -> Response:

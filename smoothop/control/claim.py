@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import stat
+import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,7 +24,10 @@ from smoothop.control.errors import ControlStartError, NameTakenError
 from smoothop.control.place import LONGEST, Place, places
 
 WAY_OUT: Final = "or go without control: --no-control"
-_BACKLOG: Final = 128
+BACKLOG: Final = 1024
+"""Connections that may wait to be accepted."""
+_WRITING: Final = 0.02
+"""Seconds in which whoever has just got a lock has written who it is."""
 
 
 class Claim:
@@ -144,6 +148,7 @@ def _refuse_held(place: Place) -> None:
 
 def _taken(place: Place, lock: int) -> NameTakenError:
     """Return the error that names the holder, by what it has written."""
+    time.sleep(_WRITING)
     try:
         written = json.loads(os.pread(lock, 4096, 0))
         pid, since = int(written["pid"]), float(written["started_at"])
@@ -175,7 +180,7 @@ def _listening(path: Path) -> socket.socket:
         path.unlink(missing_ok=True)  # left behind by a crash: we have the lock
         listener.bind(str(path))
         path.chmod(0o600)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise _no_room(path, error) from error

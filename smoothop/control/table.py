@@ -62,6 +62,8 @@ ENTRIES: Final = (
     Entry("start", "POST", "/workers/{name}/start", Access.CHANGE, acting.start),
     Entry("stop", "POST", "/workers/{name}/stop", Access.CHANGE, acting.stop),
     Entry("restart", "POST", "/workers/{name}/restart", Access.CHANGE, acting.restart),
+    Entry("pause", "POST", "/workers/{name}/pause", Access.CHANGE, acting.pause),
+    Entry("resume", "POST", "/workers/{name}/resume", Access.CHANGE, acting.resume),
     Entry("scale", "PUT", "/workers/{name}/concurrency", Access.CHANGE, acting.scale),
     Entry("send", "POST", "/workers/{name}/messages", Access.CHANGE, sending.send),
     Entry("events", "GET", "/events", Access.READ, following.follow),

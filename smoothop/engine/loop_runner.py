@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
-from smoothop.engine.supervision import CALL, SET_UP, Decision, End, LeaveReason, Wait
+from smoothop.engine.supervision import ABANDONED, CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class LoopRunner:
     """Carries out a slot's decisions, in turns: from when it is due until it is parked again.
 
     A parked one holds no task. In a turn the task of a carrier drives it, inside context
-    variables that are the slot's own and last from start to stop. All but `call`, `wake` and
-    `asked_to_stop` belongs to the loop's thread.
+    variables that are the slot's own and last from start to stop. All but `call`, `wake`,
+    `asked_to_stop` and `abandoned` belongs to the loop's thread.
 
     Attributes:
         slot: the slot.
@@ -131,6 +131,13 @@ class LoopRunner:
         except RuntimeError:  # the loop was closed under the worker: none of its code runs
             self.finish("cancelled")
 
+    def abandoned(self) -> None:
+        """Cancel the present call."""
+        try:
+            self._crew.loop.call_soon_threadsafe(self._cancel)
+        except RuntimeError:  # the loop is closed: nothing runs there any more
+            pass
+
     # -- on the loop's thread
 
     def enter(self, task: asyncio.Task[None]) -> Turn:
@@ -177,7 +184,7 @@ class LoopRunner:
         # Swallowed here, so it must be taken back, or the next timeout inside would misfire.
         while task.cancelling():
             task.uncancel()
-        if not self.slot.run.stopping:
+        if not self.slot.run.stopping and self.slot.dismissed != ABANDONED:
             self.slot.core.ask_stop("cancelled")  # not by us: as when a loop shuts down
 
     # -- inside
@@ -187,6 +194,10 @@ class LoopRunner:
             self._crew.call(self)
         except RuntimeError:  # the loop is closed: nothing is handled there any more
             pass
+
+    def _cancel(self) -> None:
+        if self._in_call and self._task is not None:
+            self._task.cancel()
 
     async def _drive(self) -> LeaveReason | None:
         """Go on until it can be parked again (``None``) or has come to its end (then why)."""
@@ -225,6 +236,7 @@ class LoopRunner:
         turn = began = monotonic()
         while True:
             if began - turn > FAIR_SHARE:
+                slot.since = None  # between two calls nobody is stuck, whoever has the loop
                 await self._pause()
                 turn = monotonic()
             context = slot.next_context()

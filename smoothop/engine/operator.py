@@ -37,6 +37,7 @@ from smoothop.engine.receipt import Receipt
 from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
 from smoothop.engine.timers import Timers
+from smoothop.engine.watchdog import Watchdog
 from smoothop.engine.worker import Worker
 from smoothop.errors import (
     InvalidHandlerError,
@@ -126,6 +127,7 @@ class Operator:
         self._rings: list[Ring] = []
         self._observers = Observers(_machine)
         self._timers = Timers(_machine)
+        self._watchdog = Watchdog(self)
         self._host: LoopHost | None = None
         self._pool_size = at_least(1)(pool_size, "pool_size")
         self._pool: Pool | None = None

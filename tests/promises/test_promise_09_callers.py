@@ -167,22 +167,24 @@ def _is_refused(caller, name):
     return name in refused or (name == "close twice" and "close" in refused)
 
 
-def _operator(op, other):
-    op.add_handler("sync", sync_handle, ONLY)
+def _operator(op, run_in):
+    config = Config(message_only=True, run_in=run_in)
+    op.add_handler("sync", sync_handle, config)
     op.add_handler("async", async_handle, ONLY)
-    op.add_handler("other", other, ONLY)
-    op.add_handler("callback", sync_handle, ONLY)
+    op.add_handler("other", sync_handle, config)
+    op.add_handler("callback", sync_handle, config)
     op.start_all()
     op.dispatch("sync", 1).result(DEADLINE)
     op.dispatch("async", 1).result(DEADLINE)
     return op
 
 
+@pytest.mark.parametrize("run_in", ["thread", "pool"])
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.__name__)
-def test_each_call_from_each_caller_returns_or_is_refused(caller, name):
+def test_each_call_from_each_caller_returns_or_is_refused(caller, name, run_in):
     with Operator() as op:
-        _operator(op, sync_handle)
+        _operator(op, run_in)
         if _is_refused(caller, name):
             kind = OperatorClosedError if caller is after_close else SmoothopError
             with pytest.raises(kind):
@@ -201,9 +203,9 @@ def test_each_call_from_each_caller_returns_or_is_refused(caller, name):
 )
 def test_a_signal_handler_may_make_a_call_in_the_middle_of_another(name):
     with Operator() as op:
-        _operator(op, sync_handle)
+        _operator(op, "pool")
         # Where a signal finds the main thread: inside what a call guards.
-        with op._lock, op._cores["sync"].lock, op._cores["other"].lock:
+        with op._lock, op._cores["sync"].lock, op._cores["other"].lock, op._pool.lock:
             in_a_signal_handler(op, CALLS[name])
 
 
@@ -245,6 +247,38 @@ def test_each_call_from_a_process_on_its_way_out_or_a_forked_child(caller):
     exceptions = dict.fromkeys(("close", "view", "stream"), "ok")
     exceptions["receipt"] = "MessageDroppedError"
     assert found == {name: exceptions.get(name, refused) for name in found}
+
+
+FORKS_IN_A_HANDLER = """
+import os, sys, warnings
+from smoothop import Config, Operator, done
+
+warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: fork with threads
+
+def handle(ctx):
+    return done(os.fork())
+
+with Operator(pool_size=1) as op:
+    for name in ("w", "another"):
+        op.add_handler(name, handle, Config(run_in=sys.argv[1], message_only=True))
+    op.start_all()
+    child = op.dispatch("w", 1).result(20)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert op.stop("w").wait(20)
+"""
+
+
+@pytest.mark.parametrize("run_in", ["thread", "pool"])
+def test_a_child_that_a_handler_forks_ends_when_the_handler_returns(run_in):
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKS_IN_A_HANDLER, run_in],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 # -- idempotent
