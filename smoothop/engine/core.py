@@ -9,12 +9,12 @@ user code runs: no handler, no log handler, no callback.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from smoothop.config import Config
-from smoothop.engine.completion import Completion
+from smoothop.engine.completion import Completion, Told
 from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox, Refusal
 from smoothop.engine.run import Run
@@ -27,6 +27,7 @@ from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
+    from smoothop.engine.logs import LoggerAdapter
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
@@ -44,6 +45,39 @@ class WorkerCore:
         last: the most recent event but for accepted messages, raw; see `snapshots.LastEvent`.
     """
 
+    __slots__ = (
+        "_handler_logger",
+        "_logger",
+        "_restarts",
+        "_start_again",
+        "abandoned",
+        "audience",
+        "calls",
+        "config",
+        "enter_dispatch",
+        "failed",
+        "handled_before",
+        "last",
+        "last_error",
+        "last_error_at",
+        "lock",
+        "log",
+        "machine",
+        "mailbox",
+        "name",
+        "operator",
+        "own_rings",
+        "panics",
+        "pause",
+        "run",
+        "started_at",
+        "starts",
+        "stop_reason",
+        "stopped_at",
+        "threads",
+        "watches",
+    )
+
     def __init__(
         self,
         operator: Operator,
@@ -58,12 +92,13 @@ class WorkerCore:
         self.calls = calls
         self.config = refuse_unbuilt(config)
         self.log = WorkerLog(logger, name)
-        self.handler_logger = handler_logger(logger, name)
+        self._logger = logger
+        self._handler_logger: LoggerAdapter | None = None
         self.lock = self.machine.lock()
         self.audience = Audience(self.lock)
         self.mailbox = Mailbox(self, config.mailbox_size)
-        self.own_rings: list[Ring] = []
-        self.watches: list[Watch] = []
+        self.own_rings: tuple[Ring, ...] = ()
+        self.watches: tuple[Watch, ...] = ()
         self.enter_dispatch: EnterDispatch | None = None
         self.run: Run | None = None
         self.threads: tuple[Thread, ...] = ()
@@ -80,9 +115,16 @@ class WorkerCore:
         self.last_error: str | None = None
         self.last_error_at: float | None = None
         self._start_again = False
-        self._restarts: list[Completion] = []
+        self._restarts: tuple[Completion, ...] = ()
 
     # -- what is there
+
+    @property
+    def handler_logger(self) -> LoggerAdapter:
+        """The logger that the handler is given; made when it first asks."""
+        if self._handler_logger is None:
+            self._handler_logger = handler_logger(self._logger, self.name)
+        return self._handler_logger
 
     def is_running(self) -> bool:
         """Tell whether its code may be running, or is about to."""
@@ -123,24 +165,22 @@ class WorkerCore:
             run = self._new_run()
         self._launch(run)
 
-    def stop(self, reason: StopReason = "requested") -> Completion:
-        """Ask it to stop; the completion is done when it has."""
-        stopped = Completion(self.machine, (self,))
+    def stop(self, told: Told, reason: StopReason = "requested") -> Run | None:
+        """Ask it to stop; `told` is told when it has. Return the run that is to end, if any."""
         with self.lock:
             run = self.run
             announce = self._want_stop(run, reason)
             if run is not None:
-                run.ended += [*self._restarts, stopped]
-                self._restarts = []
+                run.ended = (*run.ended, *self._restarts, told)
+                self._restarts = ()
         if run is None:
-            stopped.threads += self.threads  # they said that they have ended, or are about to
-            stopped.succeed()
+            told.run_ended(self.threads)  # they said that they have ended, or are about to
         else:
             self._ask(run, announce=announce)
-        return stopped
+        return run
 
     def ask_stop(self, reason: StopReason) -> None:
-        """Ask it to stop, without a completion."""
+        """Ask it to stop; nobody needs to be told."""
         with self.lock:
             run = self.run
             announce = self._want_stop(run, reason)
@@ -171,13 +211,13 @@ class WorkerCore:
                 pass
             elif scale:
                 run.config, run.wanted = self.config, self.config.concurrency
-                run.scaled.append(in_force)
+                run.scaled = (*run.scaled, in_force)
                 run.call_attention()
             elif again:
                 self._start_again = True
-                self._restarts.append(in_force)
+                self._restarts = (*self._restarts, in_force)
             else:
-                run.ended.append(in_force)
+                run.ended = (*run.ended, in_force)
         self.mailbox.resize(self.config.mailbox_size)
         if run is None:
             in_force.succeed()
@@ -188,27 +228,23 @@ class WorkerCore:
         return in_force
 
     def retire(
-        self, refusal: Refusal, dropped: str, reason: StopReason = "requested"
-    ) -> Completion:
+        self, refusal: Refusal, dropped: str, told: Told, reason: StopReason = "requested"
+    ) -> None:
         """Stop it for good: it takes no message and no start any more, and what waits is dropped.
 
         Args:
             refusal: makes the error that refuses a start or a message from now on.
             dropped: what the receipts of the messages that wait are told.
+            told: is told when it has stopped and all that is done.
             reason: why it stops.
         """
-        retired = Completion(self.machine, (self,))
         self.mailbox.refuse(refusal)
-        stopped = self.stop(reason)
-        retired.threads = stopped.threads
+        self.stop(_Retirement(self, dropped, told), reason)
 
-        def settle(_: object) -> None:
-            self.drop_waiting(dropped)
-            self._end_streams()
-            retired.succeed()
-
-        stopped.add_done_callback(settle)
-        return retired
+    def retired(self, dropped: str) -> None:
+        """It has stopped for good."""
+        self.drop_waiting(dropped)
+        self._end_streams()
 
     def drop_waiting(self, why: str) -> None:
         """Settle the receipts of all messages that wait."""
@@ -359,7 +395,7 @@ class WorkerCore:
         with self.lock:
             gone = self.mailbox.refusal is not None
             if not gone:
-                self.own_rings.append(ring)
+                self.own_rings = (*self.own_rings, ring)
                 self.audience.attach(ring)
         if gone:
             ring.end()
@@ -367,8 +403,7 @@ class WorkerCore:
     def unlisten(self, ring: Ring) -> None:
         """Let `ring` have no further events."""
         with self.lock:
-            if ring in self.own_rings:
-                self.own_rings.remove(ring)
+            self.own_rings = tuple(other for other in self.own_rings if other is not ring)
         self.audience.detach(ring)
 
     # -- inside
@@ -434,10 +469,12 @@ class WorkerCore:
 
     def _tell_scaled(self, run: Run) -> None:
         """Tell those who wait for surplus slots to end, if all have."""
+        if not run.scaled:
+            return
         with self.lock:
-            if not run.scaled or not (run.over or run.is_scaled()):
+            if not (run.over or run.is_scaled()):
                 return
-            scaled, run.scaled = run.scaled, []
+            scaled, run.scaled = run.scaled, ()
         for completion in scaled:
             completion.succeed()
 
@@ -473,17 +510,16 @@ class WorkerCore:
             again = self._start_again and self.mailbox.refusal is None
             self._start_again = False
             following = self._new_run() if again else None
-            restarts, self._restarts = self._restarts, []
-            ended, run.ended = run.ended, []
+            restarts, self._restarts = self._restarts, ()
+            ended, run.ended = run.ended, ()
         failure: SmoothopError | None = None
         if following is not None:
             try:
                 self._launch(following)
             except SmoothopError as error:  # told in the log, and to who asked for the restart
                 failure = error
-        for completion in ended:
-            completion.threads += run.threads
-            completion.succeed()
+        for told in ended:
+            told.run_ended(run.threads)
         for completion in restarts:
             if failure is None:
                 completion.succeed()
@@ -491,11 +527,29 @@ class WorkerCore:
                 completion.fail(failure)
 
     def _end_streams(self) -> None:
+        if not self.own_rings:
+            return
         with self.lock:
-            rings, self.own_rings = self.own_rings, []
+            rings, self.own_rings = self.own_rings, ()
         for ring in rings:
             self.audience.detach(ring)
             ring.end()
+
+
+class _Retirement:
+    """What is left to do when a worker has stopped for good; in place of a completion for it."""
+
+    __slots__ = ("_core", "_dropped", "_told")
+
+    def __init__(self, core: WorkerCore, dropped: str, told: Told) -> None:
+        self._core = core
+        self._dropped = dropped
+        self._told = told
+
+    def run_ended(self, threads: Iterable[Thread]) -> None:
+        """See `Told.run_ended`."""
+        self._core.retired(self._dropped)
+        self._told.run_ended(threads)
 
 
 def _is_alive(thread: Thread) -> bool:

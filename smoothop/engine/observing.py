@@ -213,7 +213,7 @@ class Observers:
 
 def begin_watch(core: WorkerCore, watch: Watch) -> None:
     """Let `watch` follow the worker; from its next start on also around each call."""
-    core.watches.append(watch)
+    core.watches = (*core.watches, watch)
     watch.added()
     for listener in watch.listeners:
         core.audience.attach(listener)
@@ -229,7 +229,7 @@ def end_watches(core: WorkerCore) -> None:
         for listener in watch.listeners:
             core.audience.detach(listener)
         watch.removed()
-    core.watches.clear()
+    core.watches = ()
 
 
 def both(outer: EnterDispatch | None, inner: EnterDispatch) -> EnterDispatch:

@@ -13,7 +13,7 @@ from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
 from smoothop.config import CONFIG_FIELDS, Config
 from smoothop.engine.cancellation import Cancellation
-from smoothop.engine.completion import Completion, all_of
+from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
 from smoothop.engine.dispatching import (
@@ -223,10 +223,7 @@ class Operator:
             # With the lock: by now the name may stand for nobody, or for somebody else.
             core = self._core(name)
             removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
-        retired = core.retire(
-            lambda: WorkerNotFoundError(name), "it was removed before it handled the message"
-        )
-        removal.threads = retired.threads
+        retired = Completion(self._machine, (core,))
 
         def forget(_: object) -> None:
             with self._lock:
@@ -236,9 +233,14 @@ class Operator:
                 self._cores.pop(name, None)
                 end_watches(core)
             core.log.info("handler removed")
-            removal.succeed()
+            removal.run_ended(retired.threads)
 
         retired.add_done_callback(forget)
+        core.retire(
+            lambda: WorkerNotFoundError(name),
+            "it was removed before it handled the message",
+            retired,
+        )
         return removal
 
     def update_config(self, name: str, **changes: Any) -> Completion:
@@ -331,8 +333,9 @@ class Operator:
         """
         core = self._core(name)
         limit = None if timeout is None else seconds(timeout, "timeout")
-        stopped = core.stop()
-        return stopped if limit is None else limited(stopped, {core: stopped}, limit, self._timers)
+        stopped = Completion(self._machine, (core,))
+        run = core.stop(stopped)
+        return stopped if limit is None else limited(stopped, {core: run}, limit, self._timers)
 
     def stop_all(self, *, timeout: Duration | None = None) -> Completion:
         """Ask every worker to stop, all at once; returns at once.
@@ -346,8 +349,10 @@ class Operator:
         """
         self._refuse_closed()
         limit = None if timeout is None else seconds(timeout, "timeout")
-        parts = {core: core.stop() for core in self._all()}
-        stopped = all_of(self._machine, parts.values(), parts.keys(), "its own stop")
+        cores = self._all()
+        tally = Tally(self._machine, cores, "its own stop")
+        parts = {core: core.stop(tally) for core in cores}
+        stopped = tally.all_asked()
         return stopped if limit is None else limited(stopped, parts, limit, self._timers)
 
     def close(self, *, timeout: Duration | None = None) -> None:
@@ -569,13 +574,12 @@ class Operator:
             if self._closing is not None:
                 return self._closing
             cores = tuple(self._cores.values())
-            self._closing = whole = Completion(self._machine, cores, "the operator's close")
+            tally = Tally(self._machine, cores, "the operator's close")
+            self._closing = tally.whole
         self._observers.stopping(self)
-        parts = [core.retire(_closed_error, "the operator was closed") for core in cores]
-        retired = all_of(self._machine, parts, cores, "the operator's close")
-        whole.threads = retired.threads
-        retired.add_done_callback(lambda _: whole.succeed())
-        return whole
+        for core in cores:
+            core.retire(_closed_error, "the operator was closed", tally)
+        return tally.all_asked()
 
     def _conclude(self, limit: float) -> StopTimeoutError | None:
         with self._lock:
@@ -621,7 +625,8 @@ def _cancel(this: weakref.ref[Operator]) -> None:
 
 def _retire_cancelled(core: WorkerCore) -> None:
     # For good: what cannot be started again will handle no message any more.
-    core.retire(_cancelled_error, "the operator was cancelled", "cancelled")
+    told = Completion(core.machine, (core,))
+    core.retire(_cancelled_error, "the operator was cancelled", told, "cancelled")
 
 
 _operators: weakref.WeakSet[Operator] = weakref.WeakSet()

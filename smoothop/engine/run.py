@@ -10,7 +10,7 @@ from smoothop.engine.waiting import Latch
 
 if TYPE_CHECKING:
     from smoothop.config import Config
-    from smoothop.engine.completion import Completion
+    from smoothop.engine.completion import Completion, Told
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.machine import Thread
     from smoothop.events import StopReason
@@ -37,7 +37,7 @@ class Run:
         stop: the same for those who wait for it.
         over: set by the last step of its last slot: none of its code runs any more.
         handled: how many calls of `handle` returned in the slots that have ended.
-        ended: the completions of those who asked it to stop.
+        ended: who is told when it has ended: those who asked it to stop.
         scaled: the completions of those who wait for surplus slots to end.
         threads: the own threads of its slots, if they have any, but for some that ended before.
         loop_thread: identity of the thread whose event loop it runs on, if it does.
@@ -75,8 +75,8 @@ class Run:
         self.over = False
         self.reason: StopReason = "requested"
         self.handled = 0
-        self.ended: list[Completion] = []
-        self.scaled: list[Completion] = []
+        self.ended: tuple[Told, ...] = ()
+        self.scaled: tuple[Completion, ...] = ()
         self.threads: tuple[Thread, ...] = ()
         self.loop_thread: int | None = None
         self.wanted = core.config.concurrency
