@@ -61,7 +61,6 @@ class WorkerCore:
         "last_error",
         "last_error_at",
         "lock",
-        "log",
         "machine",
         "mailbox",
         "name",
@@ -91,7 +90,6 @@ class WorkerCore:
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
-        self.log = WorkerLog(logger, name)
         self._logger = logger
         self._handler_logger: LoggerAdapter | None = None
         self.lock = self.machine.lock()
@@ -118,6 +116,11 @@ class WorkerCore:
         self._restarts: tuple[Completion, ...] = ()
 
     # -- what is there
+
+    @property
+    def log(self) -> WorkerLog:
+        """Writes the engine's records about it."""
+        return WorkerLog(self._logger, self.name)
 
     @property
     def handler_logger(self) -> LoggerAdapter:
@@ -331,7 +334,7 @@ class WorkerCore:
             # that it is to stop is not called again.
             run.call_attention()
             run.stopping = True
-        run.stop.set()
+        run.end_waits()
         self.mailbox.wake_all()
         for slot in run.slots:
             if slot.runner is not None:

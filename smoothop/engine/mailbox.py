@@ -79,7 +79,7 @@ class Mailbox:
         self.accepted_at = 0.0
         self.queue: deque[Receipt] = _NOBODY
         self.senders: deque[Sender] = _NOBODY
-        self.sleepers: list[Sleeper] = []
+        self.sleepers: tuple[Sleeper, ...] = ()
         self.refusal: Refusal | None = None
 
     # -- the dispatcher's side
@@ -152,7 +152,7 @@ class Mailbox:
         with self.lock:
             if sleeper.for_message and self.queue:
                 return False
-            self.sleepers.append(sleeper)
+            self.sleepers = (*self.sleepers, sleeper)
         return True
 
     def get_up(self, sleeper: Sleeper) -> None:
@@ -160,8 +160,7 @@ class Mailbox:
         if sleeper not in self.sleepers:  # no lock: who woke it has forgotten it, for good
             return
         with self.lock:
-            if sleeper in self.sleepers:
-                self.sleepers.remove(sleeper)
+            self._forget(sleeper)
 
     # -- the owner's side
 
@@ -199,7 +198,7 @@ class Mailbox:
     def wake_all(self) -> None:
         """Wake every sleeper, whatever it sleeps for."""
         with self.lock:
-            sleepers, self.sleepers = self.sleepers, []
+            sleepers, self.sleepers = self.sleepers, ()
         for sleeper in sleepers:
             sleeper.waiter.wake()
 
@@ -223,6 +222,9 @@ class Mailbox:
     def _taken_sleeper(self) -> Wakeable | None:
         for sleeper in self.sleepers:
             if sleeper.for_message:
-                self.sleepers.remove(sleeper)
+                self._forget(sleeper)
                 return sleeper.waiter
         return None
+
+    def _forget(self, sleeper: Sleeper) -> None:
+        self.sleepers = tuple(other for other in self.sleepers if other is not sleeper)

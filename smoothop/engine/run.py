@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from smoothop.engine.slot import Slot
 from smoothop.engine.supervision import SURPLUS, LeaveReason, PanicBudget, Policy
-from smoothop.engine.waiting import Latch
+from smoothop.engine.waiting import MAKING, Latch
 
 if TYPE_CHECKING:
     from smoothop.config import Config
@@ -34,7 +34,6 @@ class Run:
             that moment to decide.
         reason: why it is leaving.
         stopping: set once, when the slots are told that it is leaving; read without a lock.
-        stop: the same for those who wait for it.
         over: set by the last step of its last slot: none of its code runs any more.
         handled: how many calls of `handle` returned in the slots that have ended.
         ended: who is told when it has ended: those who asked it to stop.
@@ -44,6 +43,7 @@ class Run:
     """
 
     __slots__ = (
+        "_stop",
         "begun",
         "budget",
         "config",
@@ -57,7 +57,6 @@ class Run:
         "scaled",
         "slots",
         "started_at",
-        "stop",
         "stopping",
         "threads",
         "wanted",
@@ -70,7 +69,7 @@ class Run:
         self.is_set_up: bool = core.calls.setup is None
         self.started_at = core.machine.time()
         self.stopping = False
-        self.stop = Latch()
+        self._stop: Latch | None = None
         self.leaving = False
         self.over = False
         self.reason: StopReason = "requested"
@@ -81,6 +80,23 @@ class Run:
         self.loop_thread: int | None = None
         self.wanted = core.config.concurrency
         self.slots: tuple[Slot, ...] = (Slot(core, self, 0),)
+
+    @property
+    def stop(self) -> Latch:
+        """The same as `stopping`, for those who wait for it; made when somebody first does."""
+        if self._stop is None:
+            with MAKING:
+                if self._stop is None:
+                    self._stop = Latch()
+            # Make it, then read the flag; `end_waits` comes after the flag was set.
+            if self.stopping:
+                self._stop.set()
+        return self._stop
+
+    def end_waits(self) -> None:
+        """Wake those who wait for `stopping`, which is set."""
+        if self._stop is not None:
+            self._stop.set()
 
     def total_handled(self) -> int:
         """Return how many calls of `handle` have returned."""

@@ -105,7 +105,7 @@ class Slot:
         self.since: float | None = None
         self.until: float | None = None
         self.receipt: Receipt | None = None
-        self.stack: Callable[[], str] = lambda: "(not begun yet)"
+        self.stack: Callable[[], str] = _not_begun
         self._supervision = Supervision(run.budget, is_set_up=run.is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
@@ -316,6 +316,10 @@ class Slot:
         receipt, self.receipt = self.receipt, None
         if receipt is not None:
             receipt.settle(None, (kind, text), cause)
+
+
+def _not_begun() -> str:
+    return "(not begun yet)"
 
 
 def _wrong_result(result: object) -> TypeError:
