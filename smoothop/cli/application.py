@@ -17,15 +17,35 @@ import typer
 from smoothop.assembly import resolve
 from smoothop.assembly.problems import ProblemsError
 from smoothop.assembly.resolve import Resolved
-from smoothop.cli.exit_codes import ExitCode
+from smoothop.cli.completion import words_to_complete
+from smoothop.cli.exit_codes import ExitCode, exit_code_of
 from smoothop.cli.main import command_of
 from smoothop.cli.problems import tell_problems
 from smoothop.cli.signals import SignalLadder
 from smoothop.cli.terminal import plugins_print_to_stderr, say
-from smoothop.errors import ConfigError, PluginLoadError, SmoothopError
+from smoothop.errors import SmoothopError
 from smoothop.plugins.registry import Registry
 
-COMMANDS = ("list", "run", "inspect", "plugins", "config", "new", "systemd-unit", "version")
+COMMANDS = (
+    "list",
+    "run",
+    "ps",
+    "inspect",
+    "start",
+    "stop",
+    "restart",
+    "pause",
+    "resume",
+    "scale",
+    "send",
+    "events",
+    "stacks",
+    "plugins",
+    "config",
+    "new",
+    "systemd-unit",
+    "version",
+)
 """Each is a module of `smoothop.cli.commands` with a function ``command``.
 
 What typer must know about the command besides is the module's ``CONTEXT_SETTINGS``.
@@ -70,16 +90,10 @@ def run_command(arguments: Sequence[str], ladder: SignalLadder) -> int:
         _application(arguments)(args=list(arguments), prog_name="smoothop", obj=Invocation(ladder))
     except ProblemsError as error:
         return tell_problems(error.problems)
-    except SmoothopError as error:
+    except (SmoothopError, TimeoutError) as error:
         say(*f"smoothop: {error}".split("\n"))
-        return _exit_code(error)
+        return exit_code_of(error)
     return ExitCode.OK
-
-
-def _exit_code(error: SmoothopError) -> ExitCode:
-    if isinstance(error, PluginLoadError):
-        return ExitCode.PLUGIN
-    return ExitCode.USAGE if isinstance(error, ConfigError) else ExitCode.FAILED
 
 
 def _application(arguments: Sequence[str]) -> typer.Typer:
@@ -93,17 +107,17 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
         help="Supervised background workers, extended by pip install.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        add_completion=False,
         no_args_is_help=True,
     )
     app.callback()(_global_flags)
-    asked = command_of(arguments)
+    completed = words_to_complete(os.environ)
+    asked = command_of(arguments if completed is None else completed)
     for name in (asked,) if asked in COMMANDS else COMMANDS:
         module = module_of(name)
         app.command(name, context_settings=getattr(module, "CONTEXT_SETTINGS", None))(
             module.command
         )
-    if asked not in COMMANDS:
+    if asked not in COMMANDS and completed is None:  # a shell does not wait for plugins
         _add_commands_of_plugins(app, no_plugins="--no-plugins" in arguments)
     return app
 

@@ -1,29 +1,24 @@
-"""Log records as lines on stderr: readable ones for people, JSON for programs.
+"""The log of ``smoothop run``: what is shown of it, and how it gets to stderr.
 
 Everything that is logged in the process is shown, also by the packages of handlers: a worker that
-fails inside a library must not fail silently. One level counts for all.
+fails inside a library must not fail silently. One level counts for all. Whoever logs waits for
+nobody: not for the disk or the terminal, and not for others that log.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
 
-from smoothop.cli.terminal import escape, wants_colour
+from smoothop.cli.log_formats import JsonFormatter, TextFormatter
+from smoothop.cli.outlet import Outlet
+from smoothop.cli.terminal import wants_colour
+from smoothop.cli.thinning import Thinning
+from smoothop.engine.texts import typed_text
 
 ANNOUNCER = "smoothop.cli"
 """Logger name of what `smoothop run` itself has to say; shown whatever the level is."""
-
-_LONGEST = 16_384
-_TAIL = 2_048
-_FIELDS = ("worker", "attempt", "max_attempts", "attempts", "duration", "error", "reason")
-_COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
-_NAME_COLOUR, _PLAIN = "\x1b[36m", "\x1b[0m"
 
 
 class Lines:
@@ -34,12 +29,14 @@ class Lines:
 
     Args:
         log_format: ``"text"`` or ``"json"``.
+        outlet: where the lines go.
     """
 
-    def __init__(self, log_format: str) -> None:
-        self._handler = logging.StreamHandler(sys.stderr)
+    def __init__(self, log_format: str, outlet: Outlet) -> None:
         self._text = TextFormatter(colour=wants_colour(sys.stderr))
+        self._handler = _Handler(outlet)
         self._handler.setFormatter(JsonFormatter() if log_format == "json" else self._text)
+        outlet.tell_left_out = self._handler.left_out_line
         logging.getLogger().addHandler(self._handler)
 
     def begin(self, level: str, names: Iterable[str]) -> None:
@@ -48,95 +45,47 @@ class Lines:
         logging.getLogger().setLevel(level.upper())
 
     def announce(self, text: str, level: int = logging.INFO) -> None:
-        """Show a message of the command itself, whatever the log level is."""
-        self._handler.handle(logging.LogRecord(ANNOUNCER, level, "", 0, text, None, None))
+        """Show a message of the command itself, whatever the log level is and however full."""
+        self._handler.show(_record(ANNOUNCER, level, text), always=True)
 
 
-class TextFormatter(logging.Formatter):
-    """``12:30:01 worker | WARNING message (details)``, each line of a traceback prefixed, too."""
+class _Handler(logging.Handler):
+    """Makes lines of records on the thread that logs them, and leaves the writing to the outlet."""
 
-    def __init__(self, width: int = len("smoothop"), *, colour: bool) -> None:
+    def __init__(self, outlet: Outlet) -> None:
         super().__init__()
-        self.width = width
-        self._colour = colour
+        self._outlet = outlet
+        self._thinning = Thinning()
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the lines of a record."""
-        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
-        who = escape(getattr(record, "worker", None) or _short(record.name)).ljust(self.width)
-        prefix = f"{stamp} {self._painted(who, _NAME_COLOUR)} | "
-        level = ""
-        if record.levelno >= logging.WARNING:
-            level = self._painted(record.levelname, _COLOURS.get(record.levelname, "")) + " "
-        first, *rest = (_message(record) + _details(record)).split("\n")
-        lines = [level + escape(first), *map(escape, (*rest, *_traceback(self, record)))]
-        return "\n".join(prefix + line for line in lines)
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Show a record.
 
-    def _painted(self, text: str, colour: str) -> str:
-        return f"{colour}{text}{_PLAIN}" if self._colour and colour else text
+        Without the lock of `logging`: an object that hangs while it is made text of would keep
+        every other worker that logs.
+        """
+        for shown in self._thinning.shown(record):
+            self.show(shown)
+        return True
 
+    def show(self, record: logging.LogRecord, *, always: bool = False) -> None:
+        self._outlet.put(self._line(record), always=always)
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object per record, on one line; fields that do not apply are left out."""
+    def left_out_line(self, count: int) -> str:
+        text = f"{count} log records were left out: stderr could not be written in time"
+        return self.format(_record(ANNOUNCER, logging.WARNING, text, left_out=count))
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record."""
-        when = datetime.fromtimestamp(record.created, UTC)
-        entry: dict[str, Any] = {
-            "time": when.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": _message(record),
-        }
-        for name in _FIELDS:
-            value = getattr(record, name, None)
-            if value is not None:
-                entry[name] = _clipped(value) if isinstance(value, str) else value
-        trace = "\n".join(_traceback(self, record))
-        if trace:
-            entry["exception"] = trace
-        return json.dumps(entry, default=str)
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record)
+        except Exception as error:  # noqa: BLE001 - whatever the objects in the record raise
+            text = (
+                f"a log record of {record.name} cannot be shown: {typed_text(error)} "
+                f"(logged at {record.pathname}:{record.lineno})"
+            )
+            return self.format(_record(ANNOUNCER, logging.ERROR, text))
 
 
-def _message(record: logging.LogRecord) -> str:
-    return _clipped(record.getMessage())
-
-
-def _details(record: logging.LogRecord) -> str:
-    """Return what the record carries besides its message, as ``: error (details)``."""
-    fields = vars(record)
-    error = _clipped(str(fields["error"])) if fields.get("error") else ""
-    details = []
-    if fields.get("duration") is not None:
-        details.append(f"{fields['duration']:.3g} s")
-    if fields.get("attempt") is not None:
-        limit = f" of {fields['max_attempts']}" if fields.get("max_attempts") else ""
-        details.append(f"attempt {fields['attempt']}{limit}")
-    if fields.get("attempts") is not None:
-        details.append(f"{fields['attempts']} panics")
-    if fields.get("reason"):
-        details.append(str(fields["reason"]))
-    said = f": {error}" if error and error not in record.getMessage() else ""
-    return said + (f" ({', '.join(details)})" if details else "")
-
-
-def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
-    parts = []
-    if record.exc_info and record.exc_info[0] is not None:
-        parts.append(formatter.formatException(record.exc_info))
-    if record.stack_info:
-        parts.append(formatter.formatStack(record.stack_info))
-    return _clipped("\n".join(parts)).splitlines()
-
-
-def _clipped(text: str) -> str:
-    """Return `text` without its middle if it is huge; the end of a traceback says most."""
-    if len(text) <= _LONGEST:
-        return text
-    cut = len(text) - _LONGEST
-    head = _LONGEST - _TAIL
-    return f"{text[:head]}\n[{cut} characters left out]\n{text[-_TAIL:]}"
-
-
-def _short(logger: str) -> str:
-    return "smoothop" if logger.startswith("smoothop.") else logger
+def _record(logger: str, level: int, text: str, **fields: object) -> logging.LogRecord:
+    record = logging.LogRecord(logger, level, "", 0, text, None, None)
+    vars(record).update(fields)
+    return record

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
-from smoothop.cli.signals import SignalLadder
+from smoothop.cli.wakeup import Wakeup
+
+TYPE_CHECKING = (
+    False  # `typing` itself takes longer to import than all that comes before the signals
+)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,16 +20,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what stands after the program's name; default: ``sys.argv[1:]``.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    wakeup = Wakeup() if command_of(given) == "run" else None
+    if wakeup:
+        wakeup.take_over()
+    # The rest takes 100 ms to import. Signals that come meanwhile wait for the ladder.
+    from smoothop.cli.signals import SignalLadder  # noqa: PLC0415
+
     ladder = SignalLadder()
-    if command_of(given) == "run":
-        ladder.install()  # first of all: from here on a signal ends in a clean stop
-    # The rest takes 100 ms to import, in which signals must be noticed already.
+    if wakeup:
+        ladder.climb(wakeup)
     from smoothop.cli.application import run_command  # noqa: PLC0415
 
-    try:
-        return run_command(given, ladder)
-    finally:
-        ladder.finish()
+    return run_command(given, ladder)
 
 
 def command_of(arguments: Sequence[str]) -> str | None:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from smoothop._durations import parse_seconds
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 ConfigOption = Annotated[
@@ -13,5 +15,29 @@ ConfigOption = Annotated[
         metavar="FILE",
         help="The configuration file; default: ./smoothop.toml, or [tool.smoothop] of "
         "./pyproject.toml (also SMOOTHOP_CONFIG).",
+    ),
+]
+
+AllOption = Annotated[bool, typer.Option("--all", help="All workers.")]
+
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Wait until it is done; the default.")
+]
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_seconds(text, "timeout")
+    except ValueError as error:
+        raise typer.BadParameter(str(error).removeprefix("timeout: ")) from None
+
+
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="DURATION",
+        parser=_seconds,
+        help="Wait at most so long: seconds, 500ms, 2m; default: as long as it takes.",
     ),
 ]

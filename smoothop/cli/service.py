@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -65,7 +64,8 @@ class Service:
         self._last_step()
         code = ExitCode.FAILED if self._failure else ExitCode.ABANDONED if stuck else ExitCode.OK
         if stuck:
-            _leave_at_once(code)
+            _flush_stdout()
+            self._ladder.leave(code)
         sys.exit(code)
 
     def _start(self) -> None:
@@ -157,9 +157,7 @@ def _close(operator: Operator, grace: float) -> dict[str, str]:
     return {}
 
 
-def _leave_at_once(code: int) -> None:
-    """End the process without waiting for the threads that would not stop."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody reads it
-            stream.flush()
-    os._exit(code)
+def _flush_stdout() -> None:
+    """Lose nothing that handlers have printed; if nobody reads it, the ladder ends the wait."""
+    with suppress(AttributeError, OSError, ValueError):  # there is none, or nobody reads it
+        sys.stdout.flush()

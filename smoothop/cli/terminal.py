@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import Any, TextIO
@@ -39,6 +41,51 @@ def show_json(document: Any) -> None:
     print(json.dumps(document, indent=2, default=str))  # noqa: T201 - this is what print is for
 
 
+def show_json_line(document: Any) -> None:
+    """Print one JSON document on a line of its own, at once."""
+    print(json.dumps(document, default=str), flush=True)  # noqa: T201 - what print is for
+
+
+def columns(stream: TextIO | None) -> int | None:
+    """Return how wide a line may be; ``None`` if nobody reads it on a terminal."""
+    if "COLUMNS" in os.environ or (stream is not None and stream.isatty()):
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def redraw(lines: Sequence[str]) -> None:
+    """Print lines over the ones before, cut to the terminal's height; elsewhere one after another.
+
+    Only the ends of lines and of the screen are cleared, so nothing flickers.
+    """
+    if not sys.stdout.isatty():
+        show(*lines, "")
+        return
+    rows = shutil.get_terminal_size().lines - 1
+    body = "".join(f"{escape(line)}\x1b[K\n" for line in lines[:rows])
+    sys.stdout.write(f"\x1b[H{body}\x1b[J")
+    sys.stdout.flush()
+
+
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes, once it is escaped."""
+    escaped = escape(text)
+    if escaped.isascii():
+        return len(escaped)
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in escaped)
+    return len(escaped) + wide - sum(map(bool, map(unicodedata.combining, escaped)))
+
+
+def clipped(text: str, width: int) -> str:
+    """Return a text, escaped, that takes at most `width` columns; its cut end is marked."""
+    escaped = escape(text)
+    if width_of(escaped) <= width:
+        return escaped
+    while escaped and width_of(escaped) >= width:
+        escaped = escaped[: min(len(escaped) - 1, width)]
+    return escaped + "~"
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return the lines of a table with aligned columns.
 
@@ -46,11 +93,12 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     than all the rest of the command.
     """
     cells = [list(map(escape, row)) for row in (headings, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
+    widths = [max(map(width_of, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(_filled, row, widths)).rstrip() for row in cells]
+
+
+def _filled(cell: str, width: int) -> str:
+    return cell + " " * (width - width_of(cell))
 
 
 def wants_colour(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> bool:

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
+async def stop_operator(room: Room, _: Request) -> Response:
+    """Stop all workers, and end the operator if it is one of `smoothop run`."""
+    if room.end is not None:
+        room.end()
+    elif not room.operator.is_closing:
+        room.operator.stop_all()
+    return reply({"state": "stopping", "ends": room.end is not None}, 202)
+
+
 async def start(room: Room, request: Request) -> Response:
     """Start a worker."""
     worker = room.worker(request.path_params["name"])

@@ -41,6 +41,10 @@ class AsyncClient:
         """Do what `Client.operator` does."""
         return await self._call(requests.operator())
 
+    async def stop_operator(self) -> bool:
+        """Do what `Client.stop_operator` does."""
+        return await self._call(requests.stop_operator())
+
     async def workers(self) -> list[WorkerSnapshot]:
         """Do what `Client.workers` does."""
         return await self._call(requests.workers())

@@ -59,6 +59,14 @@ class Client:
         """Return what the operator says of itself."""
         return self._call(requests.operator())
 
+    def stop_operator(self) -> bool:
+        """Stop all workers, and end an operator of `smoothop run`, as SIGTERM does.
+
+        Returns:
+            Whether the operator ends: one that is part of an application goes on.
+        """
+        return self._call(requests.stop_operator())
+
     def workers(self) -> list[WorkerSnapshot]:
         """Return the snapshots of all workers, in order of registration."""
         return self._call(requests.workers())

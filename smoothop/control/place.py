@@ -42,6 +42,11 @@ class Place:
         return self.directory / f"{self.name}.lock"
 
     @property
+    def dump(self) -> Path:
+        """The file in which it leaves its stacks when it is asked by a signal."""
+        return self.directory / f"{self.name}.stacks"
+
+    @property
     def is_too_long(self) -> bool:
         """Whether the system has no room for the socket's path."""
         return len(bytes(self.socket)) > LONGEST

@@ -56,6 +56,11 @@ def operator() -> Call[OperatorInfo]:
     return Call("GET", "/operator", lambda answer: read(OperatorInfo, answer))
 
 
+def stop_operator() -> Call[bool]:
+    """Ask the operator to stop; the result is whether it ends."""
+    return Call("POST", "/operator/stop", lambda answer: bool(answer["ends"]))
+
+
 def workers() -> Call[list[WorkerSnapshot]]:
     """Ask for all workers."""
     return Call("GET", "/workers", lambda answer: [read(WorkerSnapshot, one) for one in answer])

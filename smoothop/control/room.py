@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class Room:
         read_only: whether every change is refused.
         show_payloads: whether the audit log shows the messages that are sent.
         facts: worker's name -> what else is known of it.
+        end: ends the operator as SIGTERM does; ``None`` if that is the application's business.
         scaled: names of the workers whose concurrency was changed from here.
         readers: how many follow the events now.
         readers_dropped: how many were dropped because they did not read.
@@ -50,6 +51,7 @@ class Room:
     read_only: bool = False
     show_payloads: bool = False
     facts: Mapping[str, WorkerFacts] = field(default_factory=dict)
+    end: Callable[[], None] | None = None
     scaled: set[str] = field(default_factory=set)
     readers: int = 0
     readers_dropped: int = 0

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Final, Self
@@ -44,6 +44,8 @@ class ControlServer:
         name: under which clients find it; no two operators of a user have the same.
         read_only: whether every change is refused.
         facts: what is known of the workers beside what they tell themselves.
+        end: ends the operator gracefully; returns at once. Without it, to stop the operator means
+            to stop its workers: its end is the application's business.
 
     Raises:
         ValueError: `name` is no name.
@@ -56,8 +58,11 @@ class ControlServer:
         name: str = "default",
         read_only: bool = False,
         facts: Mapping[str, WorkerFacts] | None = None,
+        end: Callable[[], None] | None = None,
     ) -> None:
-        self._room = Room(operator, name, own_version(), time.time(), read_only, facts=facts or {})
+        self._room = Room(
+            operator, name, own_version(), time.time(), read_only, facts=facts or {}, end=end
+        )
         self._claim: Claim | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

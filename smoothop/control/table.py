@@ -51,6 +51,7 @@ class Entry:
 
 ENTRIES: Final = (
     Entry("GET", "/operator", Access.READ, reading.show_operator),
+    Entry("POST", "/operator/stop", Access.CHANGE, acting.stop_operator),
     Entry("GET", "/workers", Access.READ, reading.list_workers),
     Entry("GET", "/workers/{name}", Access.READ, reading.show_worker),
     Entry("POST", "/workers/{name}/start", Access.CHANGE, acting.start),

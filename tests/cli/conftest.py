@@ -80,6 +80,15 @@ class Beacon:
     def handle(self, ctx):
         return none(3600)
 
+class Chatterbox:
+    """Logs more than there is room for, and then says through a FIFO that it has."""
+    def handle(self, ctx):
+        for number in range(1_000):
+            ctx.logger.info("%d%s", number, "." * 10_000)
+        with open(os.environ["BEACON"], "w") as fifo:
+            fifo.write("logged")
+        return none(3600)
+
 def plain(ctx):
     return none(3600)
 '''
@@ -151,7 +160,10 @@ def acme(tmp_path_factory):
     """Handlers that work, and one distribution that is broken."""
     root = tmp_path_factory.mktemp("acme")
     environment = Environment.create(root / "env")
-    names = ("Ticker", "Talker", "Stubborn", "Crasher", "Courier", "Beacon", "Stray", "plain")
+    names = (
+        *("Ticker", "Talker", "Stubborn", "Crasher", "Courier", "Beacon", "Chatterbox", "Stray"),
+        "plain",
+    )
     handlers = {name.lower(): f"acme_workers:{name}" for name in names}
     good = build_wheel(
         root,

@@ -116,8 +116,11 @@ def test_json_logs_are_one_object_per_line_with_the_fields_of_the_event(acme, tm
     assert panic["worker"] == "crasher"
     assert panic["attempt"] == 1
     assert panic["time"].endswith("Z")
-    assert panic["exception"].startswith("Traceback")
-    assert panic["exception"].endswith("red\x07")
+    assert panic["event"] == panic["message"]
+    assert panic["exception"]["type"] == "ValueError"
+    assert panic["exception"]["message"] == "\x1b[31mred\x07"
+    assert panic["exception"]["traceback"].startswith("Traceback")
+    assert panic["exception"]["traceback"].endswith("red\x07")
 
 
 def test_the_log_level_hides_lines_but_not_what_the_command_itself_says(acme, tmp_path):
@@ -139,7 +142,7 @@ def test_all_without_worker_tables_runs_every_handler_that_can_and_leaves_out_th
     assert "left out: handler 'broken' of acme-broken 0.1" in child.text
     assert "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'" in child.text
     assert "left out: handler 'talker' of acme-workers 1.2: text: required" in child.text
-    assert "7 workers" in child.text
+    assert "8 workers" in child.text
 
 
 def test_a_handler_asked_for_by_name_that_cannot_be_loaded_is_fatal(acme, tmp_path):

@@ -49,14 +49,17 @@ def test_an_import_that_hangs_is_abandoned_after_the_grace_time(odd, tmp_path):
     assert "the grace time is over, but the main thread stands at" in child.text
 
 
-def test_a_stderr_that_nobody_reads_does_not_keep_the_process_from_ending(acme, tmp_path):
+def test_a_stderr_that_nobody_reads_keeps_neither_workers_nor_the_end_of_the_process(
+    acme, tmp_path
+):
     fifo = tmp_path / "beacon"
     os.mkfifo(fifo)
-    command = ("run", "beacon", "--grace", "200ms")
+    command = ("run", "beacon", "chatterbox")
     with acme.on_pipe(*command, cwd=tmp_path, is_full=True, BEACON=str(fifo)) as child:
         assert fifo.read_text() == "made"
+        assert fifo.read_text() == "logged"
         child.send(signal.SIGTERM)
-        assert child.process.wait(DEADLINE) == 6
+        assert child.process.wait(DEADLINE) == 0
 
 
 def test_a_closed_stderr_changes_nothing(acme, tmp_path):

@@ -110,11 +110,11 @@ def command(  # noqa: PLR0917 - typer makes options of them
     )
     tell_warnings(resolved.warnings)
     invocation.ladder.grace = resolved.operator["grace"].value
-    lines = Lines(resolved.operator["log_format"].value)
+    lines = Lines(resolved.operator["log_format"].value, invocation.ladder.outlet)
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
-        end_control = start_control(resolved, assembly, registry)
+        end_control = start_control(resolved, assembly, registry, invocation.ladder)
     _begin(resolved, assembly, invocation.ladder, lines)
     if manager is not None:
         StateReporter(manager, assembly.operator, invocation.ladder, lines.announce).begin()

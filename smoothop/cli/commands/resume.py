@@ -1,0 +1,26 @@
+"""``smoothop resume``."""
+
+import typer
+
+from smoothop.cli.options import AllOption
+from smoothop.cli.reach import (
+    OperatorOption,
+    TokenOption,
+    UrlOption,
+    WorkersArgument,
+    client_for,
+)
+from smoothop.cli.steering import steer
+
+
+def command(  # noqa: PLR0917 - typer makes options of them
+    context: typer.Context,
+    names: WorkersArgument = None,
+    take_all: AllOption = False,
+    name: OperatorOption = None,
+    url: UrlOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Let paused workers go on."""
+    client = client_for(context, name, url, token_file)
+    steer(client, names, take_all=take_all, act=client.resume)

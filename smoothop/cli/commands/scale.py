@@ -1,0 +1,28 @@
+"""``smoothop scale``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from smoothop.cli.reach import OperatorOption, TokenOption, UrlOption, WorkerArgument, client_for
+from smoothop.cli.steering import sentence
+from smoothop.cli.terminal import show
+
+
+def command(  # noqa: PLR0917 - typer makes options of them
+    context: typer.Context,
+    worker: WorkerArgument,
+    count: Annotated[
+        int, typer.Argument(metavar="N", min=1, help="How many calls may run side by side.")
+    ],
+    name: OperatorOption = None,
+    url: UrlOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Let a worker run N handle calls side by side.
+
+    It holds until the operator ends or the worker is scaled again.
+    """
+    show(sentence(client_for(context, name, url, token_file).scale(worker, count)))

@@ -1,0 +1,51 @@
+"""``smoothop stop``."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from smoothop.cli.options import AllOption, TimeoutOption, WaitOption
+from smoothop.cli.reach import (
+    OperatorOption,
+    TokenOption,
+    UrlOption,
+    WorkersArgument,
+    client_for,
+)
+from smoothop.cli.steering import steer
+
+if TYPE_CHECKING:
+    from smoothop.control.client import Client
+
+
+def command(  # noqa: PLR0917 - typer makes options of them
+    context: typer.Context,
+    names: WorkersArgument = None,
+    take_all: AllOption = False,
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+    name: OperatorOption = None,
+    url: UrlOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Stop workers of the running operator.
+
+    With --all the operator itself ends as well, once they have stopped.
+    """
+    client = client_for(context, name, url, token_file)
+    steer(
+        client,
+        names,
+        take_all=take_all,
+        act=lambda worker: client.stop(worker, wait=wait, timeout=timeout),
+    )
+    if take_all:
+        _end(client, wait=wait)
+
+
+def _end(client: "Client", *, wait: bool) -> None:
+    """End the operator; wait, if wanted, until nobody answers any more under its name."""
+    with client.events(kinds=("lifecycle",)) as events:  # they end with the operator
+        if client.stop_operator() and wait:
+            for _ in events:
+                pass
