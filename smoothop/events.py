@@ -178,6 +178,9 @@ class WorkerSnapshot:
         handling_since: when the running `handle` call began; ``None`` when there is none.
         stuck: whether the running call has been reported as stuck.
         last_event: the most recent event, as by `last_metric`, as a dict with its `kind`.
+        rate: how many `handle` calls returned per second, over the last 128 (if there were so
+            many), from the first of them until now; ``None`` before the first.
+        p95: the seconds that 95 of 100 of those calls took at most; ``None`` before the first.
     """
 
     name: str
@@ -202,6 +205,8 @@ class WorkerSnapshot:
     handling_since: float | None
     stuck: bool
     last_event: dict[str, Any] | None
+    rate: float | None
+    p95: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the snapshot as a new dict of plain values."""

@@ -21,16 +21,21 @@ from smoothop.engine.run import Run
 from smoothop.engine.slot import Slot
 from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
 from smoothop.engine.supervision import SURPLUS, LeaveReason
+from smoothop.engine.tempo import packed
 from smoothop.engine.texts import typed_text
 from smoothop.engine.thread_runner import launch as launch_thread
 from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
+    from array import array
+    from collections import deque
+
     from smoothop.engine.logs import LoggerAdapter
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
+    from smoothop.engine.tempo import RawCall
     from smoothop.handlers import HandlerCalls
 
 
@@ -42,7 +47,10 @@ class WorkerCore:
         run: the present run, from the start until everything about its end is told.
         abandoned: why, since close has settled all its receipts: it takes no further message.
         enter_dispatch: makes what is entered around each dispatch to it, if anything is.
-        last: the most recent event but for accepted messages, raw; see `snapshots.LastEvent`.
+        last: the most recent event before `calls_made`, but for accepted messages, raw; see
+            `snapshots.LastEvent`.
+        calls_made: the last calls of a worker that has not lain down since, raw.
+        call_times: those before, packed; see `tempo`.
     """
 
     __slots__ = (
@@ -52,7 +60,9 @@ class WorkerCore:
         "_start_again",
         "abandoned",
         "audience",
+        "call_times",
         "calls",
+        "calls_made",
         "config",
         "enter_dispatch",
         "failed",
@@ -101,6 +111,8 @@ class WorkerCore:
         self.run: Run | None = None
         self.threads: tuple[Thread, ...] = ()
         self.last: tuple[Any, ...] | None = None
+        self.calls_made: deque[RawCall] | None = None
+        self.call_times: array[float] | None = None
         self.abandoned: str | None = None
         self.pause: object = None
         self.starts = 0
@@ -372,10 +384,21 @@ class WorkerCore:
         exception: BaseException | None = None,
     ) -> None:
         """Keep the event as the last one and hand it to those who listen."""
+        self.pack_calls()  # so what is not packed is later than the event
         self.mailbox.accepted_at = 0.0
         self.last = raw
         for listener in listeners:
             listener.put(raw, exception)
+
+    def pack_calls(self) -> None:
+        """Keep of the last calls only what takes little room."""
+        if self.calls_made is None:
+            return
+        with self.lock:
+            calls, self.calls_made = self.calls_made, None
+            if calls:
+                self.call_times = packed(self.call_times, calls)
+                self.last = calls[-1]
 
     def note_error(self, text: str) -> None:
         """Keep the text as that of the last error."""

@@ -7,6 +7,7 @@ threads only read `phase`, `since` and `receipt`, and set `attention`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +24,7 @@ from smoothop.engine.supervision import (
     Supervision,
     Wait,
 )
+from smoothop.engine.tempo import CALLS
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
@@ -171,6 +173,7 @@ class Slot:
         """Register for being woken; ``None`` when there is a reason not to sleep at all."""
         self.phase = BACKOFF if wait.until is not None and not wait.for_message else IDLE
         self.since, self.until = None, wait.until
+        self.core.pack_calls()
         sleeper = Sleeper(waiter, wait.for_message)
         if not self.core.mailbox.lie_down(sleeper):
             return None
@@ -195,12 +198,14 @@ class Slot:
             return self.panicked(_wrong_result(result))
         receipt, status = self.receipt, result.status
         self.handled += 1
+        core = self.core
+        calls = core.calls_made
+        if calls is None:
+            calls = core.calls_made = deque(maxlen=CALLS)
+        # The event is made from this when somebody asks for it: see snapshots.LastEvent.
+        calls.append((now, began, status, None if receipt is None else receipt.accepted_at))
         if self._audience.handle or status is FAIL:
             self._report(result, began, now)
-        else:
-            # The event is made from this when somebody asks for it: see WorkerCore.last_event.
-            accepted = None if receipt is None else receipt.accepted_at
-            self.core.last = (now, began, status, accepted)
         if receipt is not None:
             self.receipt = None
             if result.error is None:
@@ -285,22 +290,25 @@ class Slot:
         return decision
 
     def _report(self, result: HandleResult, began: float, now: float) -> None:
-        core = self.core
+        core, receipt = self.core, self.receipt
         text = None if result.error is None else error_text(result.error)
-        if text is not None:
-            core.note_error(text)
-            core.log.error("handle error: %s", text, error=text)
         raw = (
             HandleEvent,
             core.name,
             core.machine.time(),
             result.status,
             now - began,
-            self.receipt is not None,
+            receipt is not None,
             text,
-            self._waited(began),
+            None if receipt is None else began - receipt.accepted_at,
         )
-        core.publish(self._audience.handle, raw)
+        if text is None:
+            for listener in self._audience.handle:
+                listener.put(raw)
+        else:
+            core.note_error(text)
+            core.log.error("handle error: %s", text, error=text)
+            core.publish(self._audience.handle, raw)
 
     def _waited(self, began: float | None) -> float | None:
         """Return how long the message of the call that began then was in the mailbox."""

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.engine.streams import make_event
+from smoothop.engine.tempo import CALLS, RawCall, p95, rate, unpacked
 from smoothop.events import (
     BACKOFF,
     HANDLING,
@@ -73,10 +74,11 @@ class LastEvent:
         return event
 
     def _newest(self) -> tuple[Any, ...] | float | None:
-        accepted, last = self._core.mailbox.accepted_at, self._core.last
+        core, calls = self._core, self._core.calls_made
+        accepted, last = core.mailbox.accepted_at, calls[-1] if calls else core.last
         if not accepted:
             return last
-        # An event that was told has put `accepted_at` back to 0; a busy worker has no time for it.
+        # An event that was published has put `accepted_at` back to 0; a call does not.
         handled_since = last is not None and not isinstance(last[0], type) and last[0] >= accepted
         return last if handled_since else accepted
 
@@ -111,6 +113,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
     """Return everything known about the worker now."""
     run = core.run
     live = run if run is not None and not run.over else None
+    calls = _last_calls(core)
     return WorkerSnapshot(
         name=core.name,
         status=status(core).value,
@@ -134,7 +137,20 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
         handling_since=_handling_since(core, live),
         stuck=False,
         last_event=None if last is None else event_dict(last),
+        rate=rate(calls, core.machine.monotonic()),
+        p95=p95(calls),
     )
+
+
+def _last_calls(core: WorkerCore) -> list[RawCall]:
+    with core.lock:
+        packed, made = unpacked(core.call_times), core.calls_made
+    while made is not None:
+        try:
+            return [*packed, *made][-CALLS:]
+        except RuntimeError:  # the worker, which takes no lock, has added one meanwhile
+            continue
+    return packed
 
 
 def _attempts(core: WorkerCore, run: Run | None) -> int:
