@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from smoothop._durations import Duration, seconds
 
 RunIn = Literal["thread", "pool", "process"]
+OnStuck = Literal["report", "replace", "exit"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +33,16 @@ class Config:
             task is cancelled.
         run_in: where a sync handler runs: ``"thread"``, ``"pool"`` or ``"process"``.
         stuck_after: seconds after which a `handle` that has not returned is reported; 0 = off.
-        concurrency: how many `handle` calls of this worker may run side by side.
+        on_stuck: what happens to it besides: ``"report"``: nothing; ``"replace"``: its message
+            is given up and a new slot takes its place (a child process is killed and started
+            again); ``"exit"``: `smoothop run` ends with exit code 1. Needs `stuck_after`.
+        concurrency: how many `handle` calls of this worker may run side by side; can be changed
+            without a restart.
         critical: `smoothop run` ends when this worker has used up its panics.
+        max_memory: bytes of memory above which a child process is started anew, between two
+            `handle` calls; 0 = no limit. Only with ``run_in="process"``.
+        max_handles: `handle` calls after which a child process is started anew; 0 = no limit.
+            Only with ``run_in="process"``.
 
     Raises:
         ValueError: a value is out of range or of the wrong type; names the field.
@@ -51,6 +60,9 @@ class Config:
     stuck_after: Duration = 0
     concurrency: int = 1
     critical: bool = False
+    on_stuck: OnStuck = "report"
+    max_memory: int = 0
+    max_handles: int = 0
 
     def __post_init__(self) -> None:
         for name, check in FIELD_CHECKS.items():
@@ -60,9 +72,16 @@ class Config:
                 f"panic_backoff_max: {self.panic_backoff_max:g} s is less than panic_backoff "
                 f"({self.panic_backoff:g} s); give at least that, or 0 for a constant backoff"
             )
+        if self.on_stuck != "report" and not self.stuck_after:
+            raise ValueError(f"on_stuck: {self.on_stuck!r} needs stuck_after, which is 0: give it")
+        for field in ("max_memory", "max_handles"):
+            if getattr(self, field) and self.run_in != "process":
+                raise ValueError(f"{field}: needs run_in='process', which is {self.run_in!r}")
 
 
-def _at_least(least: int) -> Callable[[object, str], int]:
+def at_least(least: int) -> Callable[[object, str], int]:
+    """Return what checks that a value is a whole number, at least that, and names its field."""
+
     def check(value: object, field: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{field}: a whole number of at least {least}, not {value!r}")
@@ -77,31 +96,41 @@ def _flag(value: object, field: str) -> bool:
     return value
 
 
-def _run_in(value: object, field: str) -> RunIn:
-    for choice in get_args(RunIn):
-        if value == choice:
-            return choice  # type: ignore[no-any-return]
-    raise ValueError(f"{field}: one of 'thread', 'pool' and 'process', not {value!r}")
+def _one_of(*choices: str) -> Callable[[object, str], str]:
+    def check(value: object, field: str) -> str:
+        for choice in choices:
+            if value == choice:
+                return choice
+        listed = ", ".join(map(repr, choices[:-1]))
+        raise ValueError(f"{field}: one of {listed} and {choices[-1]!r}, not {value!r}")
+
+    return check
 
 
 FIELD_CHECKS: dict[str, Callable[[object, str], object]] = {
-    "max_panic_attempts": _at_least(0),
+    "max_panic_attempts": at_least(0),
     "panic_backoff": seconds,
     "panic_backoff_max": seconds,
     "panic_window": seconds,
     "message_only": _flag,
-    "mailbox_size": _at_least(1),
+    "mailbox_size": at_least(1),
     "max_dispatch_timeout": seconds,
     "stop_grace": seconds,
-    "run_in": _run_in,
+    "run_in": _one_of(*get_args(RunIn)),
     "stuck_after": seconds,
-    "concurrency": _at_least(1),
+    "concurrency": at_least(1),
     "critical": _flag,
+    "on_stuck": _one_of(*get_args(OnStuck)),
+    "max_memory": at_least(0),
+    "max_handles": at_least(0),
 }
 """Field of `Config` -> what checks a value for it and returns it as it is kept."""
 
 DURATION_FIELDS = frozenset(name for name, check in FIELD_CHECKS.items() if check is seconds)
 """The fields of `Config` that are durations: in files they may also be written as ``"2s"``."""
+
+SIZE_FIELDS = frozenset({"max_memory"})
+"""The fields of `Config` that are bytes: in files they may also be written as ``"1GB"``."""
 
 CONFIG_FIELDS = tuple(field.name for field in fields(Config))
 """The names of all fields, in order."""

@@ -178,6 +178,14 @@ class WorkerSnapshot:
         handling_since: when the running `handle` call began; ``None`` when there is none.
         stuck: whether the running call has been reported as stuck.
         last_event: the most recent event, as by `last_metric`, as a dict with its `kind`.
+        paused_since: when it was paused, in seconds since the epoch; ``None`` if it is not.
+        paused_by: who paused it, as they called themselves.
+        slots: what each slot is doing: dicts with ``number``, ``phase``, ``handling_since``,
+            ``stuck`` and ``abandoned``; none while it does not run.
+        history: the latest things that happened to it, the oldest first: dicts with ``time``,
+            ``event`` (``"started"``, ``"stopped"``, ``"panic"``, ``"paused"``, ``"resumed"``,
+            ``"config changed"``, ``"stuck"``) and ``detail``.
+        last_traceback: the last exception that left user code, with its traceback.
         rate: how many `handle` calls returned per second, over the last 128 (if there were so
             many), from the first of them until now; ``None`` before the first.
         p95: the seconds that 95 of 100 of those calls took at most; ``None`` before the first.
@@ -205,6 +213,11 @@ class WorkerSnapshot:
     handling_since: float | None
     stuck: bool
     last_event: dict[str, Any] | None
+    paused_since: float | None
+    paused_by: str | None
+    slots: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    last_traceback: str | None
     rate: float | None
     p95: float | None
 

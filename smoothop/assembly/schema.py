@@ -8,8 +8,9 @@ from typing import Any
 
 from smoothop._durations import parse_seconds
 from smoothop._names import checked_name
+from smoothop._sizes import parse_size
 from smoothop.assembly.addresses import parse_address
-from smoothop.config import DURATION_FIELDS, FIELD_CHECKS
+from smoothop.config import DURATION_FIELDS, FIELD_CHECKS, SIZE_FIELDS
 from smoothop.plugins.switches import MAX_FAILURES
 
 Check = Callable[[object, str], Any]
@@ -125,9 +126,13 @@ PLUGINS: dict[str, Check] = {"disable": _names, "strict": _flag, "max_failures":
 PLUGINS_DEFAULTS: dict[str, Any] = {"strict": False, "max_failures": MAX_FAILURES}
 """Those of them that have one value; what is in `disable` is added up."""
 
+_WRITTEN: dict[str, Check] = {
+    **dict.fromkeys(DURATION_FIELDS, parse_seconds),
+    **dict.fromkeys(SIZE_FIELDS, parse_size),
+}
+
 WORKER_FIELDS: dict[str, Check] = {
-    name: parse_seconds if name in DURATION_FIELDS else check
-    for name, check in FIELD_CHECKS.items()
+    name: _WRITTEN.get(name, check) for name, check in FIELD_CHECKS.items()
 }
 """Keys of ``[workers.NAME]`` that are fields of `Config`."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from smoothop.config import Config
 from smoothop.engine.completion import Completion, Told
+from smoothop.engine.history import History, Pause
 from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox, Refusal
 from smoothop.engine.run import Run
@@ -22,7 +23,7 @@ from smoothop.engine.slot import Slot
 from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
 from smoothop.engine.supervision import SURPLUS, LeaveReason
 from smoothop.engine.tempo import packed
-from smoothop.engine.texts import typed_text
+from smoothop.engine.texts import traceback_text, typed_text
 from smoothop.engine.thread_runner import launch as launch_thread
 from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
@@ -45,6 +46,7 @@ class WorkerCore:
     Attributes:
         threads: those of the latest run, if it had some of its own.
         run: the present run, from the start until everything about its end is told.
+        pause: since when it is paused, and by whom, if it is; kept when it stops and starts.
         abandoned: why, since close has settled all its receipts: it takes no further message.
         enter_dispatch: makes what is entered around each dispatch to it, if anything is.
         last: the most recent event before `calls_made`, but for accepted messages, raw; see
@@ -67,9 +69,11 @@ class WorkerCore:
         "enter_dispatch",
         "failed",
         "handled_before",
+        "history",
         "last",
         "last_error",
         "last_error_at",
+        "last_traceback",
         "lock",
         "machine",
         "mailbox",
@@ -114,7 +118,9 @@ class WorkerCore:
         self.calls_made: deque[RawCall] | None = None
         self.call_times: array[float] | None = None
         self.abandoned: str | None = None
-        self.pause: object = None
+        self.pause: Pause | None = None
+        self.history = History()
+        self.last_traceback: str | None = None
         self.starts = 0
         self.handled_before = 0
         self.panics = 0
@@ -233,6 +239,7 @@ class WorkerCore:
                 self._restarts = (*self._restarts, in_force)
             else:
                 run.ended = (*run.ended, in_force)
+        self.note("config changed", ", ".join(f"{name}={new!r}" for name, new in changes.items()))
         self.mailbox.resize(self.config.mailbox_size)
         if run is None:
             in_force.succeed()
@@ -241,6 +248,36 @@ class WorkerCore:
         elif again:
             self._ask(run, announce=announce)
         return in_force
+
+    def hold(self, by: str | None) -> bool:
+        """Handle nothing from now on, but for what is being handled; tell whether it is news.
+
+        Raises:
+            SmoothopError: it is being removed.
+        """
+        with self.lock:
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
+            if self.pause is not None:
+                return False
+            self.pause = Pause(self.machine.time(), by)
+            self._call_attention()
+        self.mailbox.wake_all()
+        self.history.note(self.pause.since, "paused", by)
+        self.log.info("worker paused", by=by)
+        return True
+
+    def release(self) -> bool:
+        """Handle again; tell whether it is news."""
+        with self.lock:
+            paused, self.pause = self.pause is not None, None
+            if paused:
+                self._call_attention()
+        if paused:
+            self.mailbox.wake_all()
+            self.note("resumed")
+            self.log.info("worker resumed")
+        return paused
 
     def retire(
         self, refusal: Refusal, dropped: str, told: Told, reason: StopReason = "requested"
@@ -299,10 +336,9 @@ class WorkerCore:
         if run.begun:
             return
         run.begun = True
-        self.publish(
-            self.audience.lifecycle,
-            (LifecycleEvent, self.name, self.machine.time(), "started", None),
-        )
+        now = self.machine.time()
+        self.history.note(now, "started")
+        self.publish(self.audience.lifecycle, (LifecycleEvent, self.name, now, "started", None))
         self._fill(run)
 
     def slot_set_up(self, slot: Slot) -> None:
@@ -326,7 +362,7 @@ class WorkerCore:
         with self.lock:
             if not run.remove(slot):
                 return
-            alone = reason != SURPLUS and run.leave(reason)
+            alone = run.leave(reason)
             over = not run.slots
             if over:
                 self._note_end(run)
@@ -356,7 +392,8 @@ class WorkerCore:
         """An exception has left user code, as the `attempts`-th of those that count."""
         text = typed_text(error)
         self.panics += 1
-        self.note_error(text)
+        self.note_error(text, error)
+        self.note("panic", text)
         most = self.config.max_panic_attempts
         self.log.warning(
             "panic recovered", cause=error, attempt=attempts, max_attempts=most, error=text
@@ -367,12 +404,12 @@ class WorkerCore:
     def teardown_failed(self, error: BaseException) -> None:
         """An exception has left `teardown`; the worker stops all the same."""
         text = typed_text(error)
-        self.note_error(text)
+        self.note_error(text, error)
         self.log.error("teardown failed: %s", text, cause=error, error=text)
 
     def broke(self, error: BaseException) -> None:
         """The engine itself failed; the worker ends."""
-        self.note_error(typed_text(error))
+        self.note_error(typed_text(error), error)
         self.log.error("worker broke: %s", typed_text(error), cause=error)
 
     # -- what is noted
@@ -400,9 +437,15 @@ class WorkerCore:
                 self.call_times = packed(self.call_times, calls)
                 self.last = calls[-1]
 
-    def note_error(self, text: str) -> None:
-        """Keep the text as that of the last error."""
+    def note(self, event: str, detail: str | None = None) -> None:
+        """Keep in the history what happens now."""
+        self.history.note(self.machine.time(), event, detail)
+
+    def note_error(self, text: str, raised: BaseException | None = None) -> None:
+        """Keep the text as that of the last error, and where it was raised, if it was."""
         self.last_error, self.last_error_at = text, self.machine.time()
+        if raised is not None:
+            self.last_traceback = traceback_text(raised)
 
     def accepted(self) -> None:
         """A message was accepted, and somebody listens; called with the lock."""
@@ -459,6 +502,8 @@ class WorkerCore:
     def _launch_slot(self, slot: Slot) -> None:
         if self.calls.is_async:
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
+        elif slot.run.config.run_in == "pool":
+            self.operator._shared_threads().launch(slot)  # noqa: SLF001 - the same
         else:
             launch_thread(slot)
 
@@ -515,7 +560,7 @@ class WorkerCore:
         self.tell_slots(run)
 
     def _note_end(self, run: Run) -> None:
-        run.over = True
+        run.over = run.leaving = True
         self.failed = run.reason == "panic limit"
         self.stop_reason = run.reason
         self.stopped_at = self.machine.time()
@@ -525,10 +570,16 @@ class WorkerCore:
         """The last slot of `run` has ended: tell everybody, start again if wanted."""
         self.log.info("worker stopped", reason=run.reason)
         if run.begun:
-            raw = (LifecycleEvent, self.name, self.machine.time(), "stopped", run.reason)
+            now = self.machine.time()
+            self.history.note(now, "stopped", run.reason)
+            raw = (LifecycleEvent, self.name, now, "stopped", run.reason)
             self.publish(self.audience.lifecycle, raw)
         self._end_streams()
         self._conclude(run)
+
+    def _call_attention(self) -> None:
+        if self.run is not None:
+            self.run.call_attention()
 
     def _conclude(self, run: Run) -> None:
         with self.lock:
@@ -589,7 +640,7 @@ def refuse_unbuilt(config: Config) -> Config:
         ConfigError: names the field.
     """
     later: dict[str, Callable[[Any], bool]] = {
-        "run_in": lambda value: value != "thread",
+        "run_in": lambda value: value == "process",
         "stuck_after": lambda value: value != 0,
     }
     for field, asks in later.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
-from smoothop.config import CONFIG_FIELDS, Config
+from smoothop.config import CONFIG_FIELDS, Config, at_least
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.core import WorkerCore
@@ -32,6 +32,7 @@ from smoothop.engine.observing import (
     begin_watch,
     end_watches,
 )
+from smoothop.engine.pool import DEFAULT_SIZE, Pool
 from smoothop.engine.receipt import Receipt
 from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
@@ -93,9 +94,11 @@ class Operator:
         cancellation: cancelling it stops every worker, and nothing can be started after it.
         logger: where its records go; default: the logger ``smoothop``.
         close_timeout: seconds that `close` waits at most.
+        pool_size: how many threads the workers with ``run_in="pool"`` share at most. Each handler
+            that blocks keeps one for as long.
 
     Raises:
-        ValueError: `close_timeout` is not a duration.
+        ValueError: `close_timeout` is not a duration, or `pool_size` not a whole number above 0.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Operator:
         cancellation: Cancellation | None = None,
         logger: logging.Logger | None = None,
         close_timeout: Duration = 30,
+        pool_size: int = DEFAULT_SIZE,
         _machine: Machine = SYSTEM,
     ) -> None:
         self._machine = _machine
@@ -117,6 +121,8 @@ class Operator:
         self._observers = Observers(_machine)
         self._timers = Timers(_machine)
         self._host: LoopHost | None = None
+        self._pool_size = at_least(1)(pool_size, "pool_size")
+        self._pool: Pool | None = None
         self._closing: Completion | None = None
         self._closed: str | None = None
         self._cancellation = cancellation
@@ -384,6 +390,40 @@ class Operator:
         if error is not None:
             raise error
 
+    def pause(self, name: str, *, by: str | None = None) -> bool:
+        """Let a worker handle nothing until `resume`; returns at once.
+
+        A running call of `handle` goes on to its end; after it nothing of the handler is called,
+        neither `setup` nor `handle`. The worker keeps its thread and its mailbox, and messages
+        are accepted as ever. It stays paused when it is stopped, started or given a new config.
+        Its phase is ``"idle"``; its snapshot tells since when it is paused and by whom.
+
+        Args:
+            name: the worker.
+            by: who pauses it, for people to read.
+
+        Returns:
+            Whether that changed anything: pausing a paused worker does not.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+            ValueError: `by` is no text.
+        """
+        if by is not None and not isinstance(by, str):
+            raise ValueError(f"by: text or None, not {by!r}")
+        return self._core(name).hold(by)
+
+    def resume(self, name: str) -> bool:
+        """Let a paused worker handle again; a sleep that was not over goes on to its end.
+
+        Returns:
+            Whether that changed anything: the worker was paused.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+        """
+        return self._core(name).release()
+
     # -- messages and metrics
 
     def dispatch(self, name: str, message: Any, *, timeout: Duration | None = None) -> Receipt:
@@ -561,6 +601,13 @@ class Operator:
                 self._host = LoopHost(self._machine, self._logger, None)
             return self._host
 
+    def _shared_threads(self) -> Pool:
+        """Return what has the threads for pool workers; called by `WorkerCore`."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = Pool(self._machine, self._logger, self._pool_size)
+            return self._pool
+
     def _unlisten(self, ring: Ring) -> None:
         with self._lock:
             if ring in self._rings:
@@ -596,6 +643,8 @@ class Operator:
         stuck = [core for core in cores if core.run is not None]
         if self._host is not None:
             self._host.close(cores, stuck=bool(stuck))
+        if self._pool is not None:
+            self._pool.close()
         self._cores, self._views = {}, {}
         return stop_timeout(stuck, limit) if stuck else None
 
@@ -603,6 +652,8 @@ class Operator:
         """Close it without waiting: in a forked child there are no threads to wait for."""
         self._lock = self._machine.lock()  # who held the other one is not in this process
         self._closed = f"this operator belongs to the process that made it, not to {os.getpid()}"
+        if self._pool is not None:
+            self._pool.forked()
         cores, self._cores, self._views = self._cores, {}, {}
         for core in cores.values():
             core.forked(_closed_error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smoothop.engine.slot import Slot
-from smoothop.engine.supervision import SURPLUS, LeaveReason, PanicBudget, Policy
+from smoothop.engine.supervision import ABANDONED, SURPLUS, LeaveReason, PanicBudget, Policy
 from smoothop.engine.waiting import MAKING, Latch
 
 if TYPE_CHECKING:
@@ -99,17 +99,21 @@ class Run:
             self._stop.set()
 
     def total_handled(self) -> int:
-        """Return how many calls of `handle` have returned."""
+        """Return how many calls of `handle` have returned; with the worker's lock."""
         return self.handled + sum(slot.handled for slot in self.slots)
 
     # -- with the worker's lock
 
-    def leave(self, reason: StopReason) -> bool:
+    def leave(self, reason: LeaveReason) -> bool:
         """Decide that it ends, unless that is decided; tell whether it is news."""
-        if self.leaving:
-            return False
-        self.leaving, self.reason = True, reason
-        return True
+        match reason:
+            case "surplus" | "abandoned":  # that is for one slot alone
+                return False
+            case _ if self.leaving:
+                return False
+            case _:
+                self.leaving, self.reason = True, reason
+                return True
 
     def active(self) -> list[Slot]:
         """Return the slots that go on handling."""
@@ -149,4 +153,4 @@ class Run:
 
     def is_scaled(self) -> bool:
         """Tell whether all surplus slots have ended."""
-        return len(self.slots) <= self.wanted
+        return sum(slot.dismissed != ABANDONED for slot in self.slots) <= self.wanted

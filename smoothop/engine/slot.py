@@ -59,6 +59,7 @@ class Slot:
         phase: what the loop is doing.
         since: monotonic time when the running user code was called.
         until: monotonic time when the present sleep ends.
+        reported: the `since` of the call that was reported as stuck.
         receipt: that of the message being handled.
         handled: how many calls of `handle` have returned.
         waits_for: what its handler waits for without limit.
@@ -84,6 +85,7 @@ class Slot:
         "number",
         "phase",
         "receipt",
+        "reported",
         "run",
         "runner",
         "since",
@@ -106,6 +108,7 @@ class Slot:
         self.phase: Phase = STARTING
         self.since: float | None = None
         self.until: float | None = None
+        self.reported: float | None = None
         self.receipt: Receipt | None = None
         self.stack: Callable[[], str] = _not_begun
         self._supervision = Supervision(run.budget, is_set_up=run.is_set_up)
@@ -127,6 +130,12 @@ class Slot:
     def is_active(self) -> bool:
         """Whether it goes on handling, as long as its worker does."""
         return self.dismissed is None and not self.has_left
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the running call of `handle` has been reported as stuck."""
+        since = self.since
+        return since is not None and since == self.reported and self.phase is HANDLING
 
     # -- what the runner asks
 
@@ -282,6 +291,7 @@ class Slot:
 
     def _entered(self, decision: Decision) -> Decision:
         if decision is CALL:
+            self.since = None  # first: what was called before was not this `handle`
             self.phase = HANDLING
         elif decision is SET_UP:
             self.phase = STARTING

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.engine.streams import make_event
+from smoothop.engine.supervision import ABANDONED
 from smoothop.engine.tempo import CALLS, RawCall, p95, rate, unpacked
 from smoothop.events import (
     BACKOFF,
@@ -26,6 +27,7 @@ from smoothop.results import HandleStatus
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.run import Run
+    from smoothop.engine.slot import Slot
 
 
 _LIVELY_FIRST: Final = (HANDLING, STARTING, BACKOFF, IDLE)
@@ -114,6 +116,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
     run = core.run
     live = run if run is not None and not run.over else None
     calls = _last_calls(core)
+    slots, pause = () if live is None else live.slots, core.pause
     return WorkerSnapshot(
         name=core.name,
         status=status(core).value,
@@ -125,18 +128,23 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
         stopped_at=None if live else core.stopped_at,
         stop_reason=None if live else core.stop_reason,
         starts=core.starts,
-        handled=core.handled_before + (live.total_handled() if live else 0),
+        handled=_handled(core, live),
         panics=core.panics,
         panic_attempts=_attempts(core, live),
-        retry_at=_retry_at(core, live),
+        retry_at=_earliest(core, [slot.until for slot in slots]),
         last_error=core.last_error,
         last_error_at=core.last_error_at,
         mailbox_depth=len(core.mailbox.queue),
         mailbox_size=core.mailbox.size,
         senders_waiting=len(core.mailbox.senders),
-        handling_since=_handling_since(core, live),
-        stuck=False,
+        handling_since=_earliest(core, map(_called_at, slots)),
+        stuck=any(slot.is_stuck for slot in slots),
         last_event=None if last is None else event_dict(last),
+        paused_since=None if pause is None else pause.since,
+        paused_by=None if pause is None else pause.by,
+        slots=[_slot_dict(core, slot) for slot in slots],
+        history=core.history.to_list(),
+        last_traceback=core.last_traceback,
         rate=rate(calls, core.machine.monotonic()),
         p95=p95(calls),
     )
@@ -153,6 +161,21 @@ def _last_calls(core: WorkerCore) -> list[RawCall]:
     return packed
 
 
+def _slot_dict(core: WorkerCore, slot: Slot) -> dict[str, Any]:
+    return {
+        "number": slot.number,
+        "phase": slot.phase.value,
+        "handling_since": _earliest(core, [_called_at(slot)]),
+        "stuck": slot.is_stuck,
+        "abandoned": slot.dismissed == ABANDONED,
+    }
+
+
+def _handled(core: WorkerCore, run: Run | None) -> int:
+    with core.lock:
+        return core.handled_before + (run.total_handled() if run and not run.over else 0)
+
+
 def _attempts(core: WorkerCore, run: Run | None) -> int:
     if run is None:
         return 0
@@ -160,14 +183,8 @@ def _attempts(core: WorkerCore, run: Run | None) -> int:
         return run.budget.attempts(core.machine.monotonic())
 
 
-def _retry_at(core: WorkerCore, run: Run | None) -> float | None:
-    ends = [] if run is None else [slot.until for slot in run.slots]
-    return _earliest(core, ends)
-
-
-def _handling_since(core: WorkerCore, run: Run | None) -> float | None:
-    slots = () if run is None else run.slots
-    return _earliest(core, [slot.since for slot in slots if slot.phase is HANDLING])
+def _called_at(slot: Slot) -> float | None:
+    return slot.since if slot.phase is HANDLING else None
 
 
 def _earliest(core: WorkerCore, moments: Iterable[float | None]) -> float | None:

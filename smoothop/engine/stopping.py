@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from smoothop.engine.completion import Completion
+from smoothop.engine.texts import last_line
 from smoothop.errors import SmoothopError, StopTimeoutError
 
 if TYPE_CHECKING:
@@ -62,15 +63,6 @@ def stop_timeout(stuck: Collection[WorkerCore], limit: float) -> StopTimeoutErro
     stacks = {core.name: core.stack() for core in stuck}
     count = "1 worker" if len(stacks) == 1 else f"{len(stacks)} workers"
     lines = [
-        f"  {core.name}: {_last_line(stack)}" for core in stuck for stack in core.stacks().values()
+        f"  {core.name}: {last_line(stack)}" for core in stuck for stack in core.stacks().values()
     ]
     return StopTimeoutError("\n".join([f"{count} did not stop within {limit:g} s", *lines]), stacks)
-
-
-def _last_line(stack: str) -> str:
-    """Return the innermost place of a stack in one line: ``File "x.py", line 3, in f: f()``."""
-    lines = stack.splitlines()
-    places = [number for number, line in enumerate(lines) if line.lstrip().startswith("File ")]
-    if not places:
-        return stack
-    return ": ".join(line.strip() for line in lines[places[-1] : places[-1] + 2])

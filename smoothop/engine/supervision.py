@@ -13,7 +13,7 @@ gives the same decisions::
                 │                 │ panicked                             │
                 └─────────────────┴──> Wait(backoff) ──woken─────────────┘ (or SET_UP again)
                                   └──> End("panic limit")
-    called away, at any step ────────> End("requested" | "cancelled" | "panic limit" | "surplus")
+    called away, at any step ────────> End("requested" | "cancelled" | "surplus" | ...)
     paused, between any two steps ───> Wait(resume) ──resumed──> what was due, or the rest of it
 """
 
@@ -29,10 +29,11 @@ from smoothop.config import Config
 from smoothop.events import StopReason
 from smoothop.results import NONE, HandleResult
 
-LeaveReason = StopReason | Literal["surplus"]
-"""Why a slot leaves: its worker stops, or has more slots than it should."""
+LeaveReason = StopReason | Literal["surplus", "abandoned"]
+"""Why a slot leaves: its worker stops or has more slots than it should, or it was replaced."""
 
 SURPLUS: Final = "surplus"
+ABANDONED: Final = "abandoned"
 
 DEFAULT_BACKOFF: Final = 1.0
 """Seconds to sleep after a panic where the config says 0; from the Go package."""

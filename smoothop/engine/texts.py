@@ -12,6 +12,10 @@ LONGEST: Final = 2000
 """Characters of an error's text that are kept; a handler may raise one of 10 MB."""
 
 
+LONGEST_TRACEBACK: Final = 8000
+"""Characters of a traceback that are kept."""
+
+
 def error_text(error: BaseException) -> str:
     """Return ``str(error)``, or the type's name when that is empty or fails."""
     try:
@@ -25,6 +29,18 @@ def typed_text(error: BaseException) -> str:
     """Return the exception's type and text: ``"ValueError: no such table"``."""
     name, text = type(error).__name__, error_text(error)
     return name if text == name else f"{name}: {text}"
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the exception with its traceback and causes, the middle left out if it is long."""
+    try:
+        text = "".join(traceback.format_exception(error)).rstrip()
+    except BaseException:  # noqa: BLE001 - it asks user code for texts and attributes
+        return typed_text(error)
+    if len(text) <= LONGEST_TRACEBACK:
+        return text
+    half = LONGEST_TRACEBACK // 2
+    return f"{text[:half]}\n... ({len(text):,} characters)\n{text[-half:]}"
 
 
 def thread_stack(ident: int | None) -> str:
@@ -54,6 +70,15 @@ def frame_stack(frames: Iterable[FrameType]) -> str:
         calls = traceback.extract_stack(frame) if number == 0 else traceback.extract_stack(frame, 1)
         lines += traceback.format_list(calls)
     return "".join(lines).rstrip()
+
+
+def last_line(stack: str) -> str:
+    """Return the innermost place of a stack in one line: ``File "x.py", line 3, in f: f()``."""
+    lines = stack.splitlines()
+    places = [number for number, line in enumerate(lines) if line.lstrip().startswith("File ")]
+    if not places:
+        return stack
+    return ": ".join(line.strip() for line in lines[places[-1] : places[-1] + 2])
 
 
 def _first(value: object, *names: str) -> Any:

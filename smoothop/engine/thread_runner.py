@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smoothop.engine.current import enter_thread
+from smoothop.engine.steps import handle, set_up, tear_down
 from smoothop.engine.supervision import CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import thread_stack
 from smoothop.engine.waiting import Waiter
@@ -43,48 +44,14 @@ def _drive(slot: Slot) -> LeaveReason:
     decision = slot.begin()
     while not isinstance(decision, End):
         if decision is CALL:
-            decision = _handle(slot)
+            decision = handle(slot)
         elif decision is SET_UP:
-            decision = _set_up(slot)
+            decision = set_up(slot)
         else:
             decision = _sleep(slot, decision, waiter)
     if slot.tears_down():
-        _tear_down(slot)
+        tear_down(slot)
     return decision.reason
-
-
-def _handle(slot: Slot) -> Decision:
-    """Call `handle` again and again, as long as that is the decision."""
-    handle, monotonic = slot.calls.handle, slot.core.machine.monotonic
-    while True:
-        context = slot.next_context()
-        if context is None:
-            return slot.nothing_to_call()
-        slot.since = began = monotonic()
-        try:
-            result = handle(context)
-        except BaseException as error:  # noqa: BLE001 - the fence around handlers
-            return slot.panicked(error)
-        decision = slot.returned(result, began)
-        if decision is not CALL:
-            return decision
-
-
-def _set_up(slot: Slot) -> Decision:
-    context = slot.setup_context()
-    try:
-        slot.calls.setup(context)  # type: ignore[misc]  # there is one here
-    except BaseException as error:  # noqa: BLE001 - the fence around handlers
-        return slot.panicked(error)
-    return slot.set_up()
-
-
-def _tear_down(slot: Slot) -> None:
-    context = slot.setup_context()
-    try:
-        slot.calls.teardown(context)  # type: ignore[misc]  # there is one here
-    except BaseException as error:  # noqa: BLE001 - the fence around handlers
-        slot.core.teardown_failed(error)
 
 
 def _sleep(slot: Slot, wait: Wait, waiter: Waiter) -> Decision:

@@ -185,7 +185,7 @@ def test_every_problem_is_told_at_once_and_nothing_is_started(acme, tmp_path, wr
     assert STARTED not in ended.stderr
 
 
-@pytest.mark.parametrize("run_in", ["pool", "process"])
+@pytest.mark.parametrize("run_in", ["process"])
 def test_what_the_engine_refuses_is_a_problem_of_the_configuration(acme, tmp_path, write, run_in):
     write(f"[workers.ticker]\nrun_in = '{run_in}'\n")
     ended = acme.smoothop("run", "--all", cwd=tmp_path)

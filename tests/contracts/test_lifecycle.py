@@ -8,7 +8,6 @@ from support.gates import DEADLINE, Gate
 
 from smoothop import (
     Completion,
-    Config,
     SmoothopError,
     Status,
     StopTimeoutError,
@@ -375,7 +374,7 @@ def test_a_handler_may_stop_restart_and_remove_its_own_worker(op, way):
     over.wait()
     removals[0].result(DEADLINE)
     assert len(calls) == 3
-    assert worker.config == Config(panic_backoff=5)
+    assert worker.config == way.config(panic_backoff=5)
     assert op.workers() == []
 
 

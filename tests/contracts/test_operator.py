@@ -55,9 +55,10 @@ def test_the_methods_take_what_the_contract_says(name):
 
 
 def test_the_constructor_takes_what_the_contract_says():
-    assert parameters(Operator) == ["*cancellation", "*logger", "*close_timeout"]
+    assert parameters(Operator) == ["*cancellation", "*logger", "*close_timeout", "*pool_size"]
     defaults = inspect.signature(Operator).parameters
     assert defaults["close_timeout"].default == 30
+    assert defaults["pool_size"].default == 64
     assert defaults["cancellation"].default is defaults["logger"].default is None
 
 
@@ -88,7 +89,7 @@ def test_adding_gives_the_view_of_the_worker(op, way):
     worker = op.add_handler("w", idle(way), Config(panic_backoff=2))
     assert isinstance(worker, Worker)
     assert op.worker("w") is worker
-    assert (worker.name, worker.config) == ("w", Config(panic_backoff=2))
+    assert (worker.name, worker.config) == ("w", way.config(panic_backoff=2))
     for member in ("name", "status", "config", "phase"):
         with pytest.raises(AttributeError):
             setattr(worker, member, "other")

@@ -55,3 +55,13 @@ def test_calls_before_and_after_a_sleep_count_alike_and_the_stop_is_the_last_eve
         op.stop("w").wait()
         assert worker.last_metric().event == "stopped"
         assert worker.snapshot().p95 == pytest.approx(4, rel=0.01)
+
+
+def test_a_panic_right_after_other_calls_is_the_last_event():
+    with VirtualOperator() as op:
+        left = [done(), done()]
+        worker = op.add_handler("w", lambda ctx: left.pop(), Config(panic_backoff=60))
+        op.start("w")
+        op.advance(1)
+        assert worker.last_metric().kind == "panic"
+        assert worker.snapshot().handled == 2

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from smoothop import Config, done, fail, none
 from smoothop.engine.supervision import (
     FOR_A_MESSAGE,
+    FOR_A_RESUME,
     End,
     PanicBudget,
     Policy,
@@ -111,6 +112,60 @@ def test_the_limit_ends_the_worker_at_exactly_that_panic(limit):
 def test_without_a_limit_it_never_ends():
     machine = supervision()
     assert all(type(panic(machine, float(number))) is Wait for number in range(10_000))
+
+
+# -- what comes from outside
+
+
+@pytest.mark.parametrize("reason", ["requested", "cancelled", "surplus", "abandoned"])
+@pytest.mark.parametrize("paused", [False, True])
+def test_who_is_called_away_leaves_paused_or_not(reason, paused):
+    assert look(supervision(), away=reason, paused=paused, message=True) == End(reason)
+
+
+def test_a_paused_slot_waits_for_the_resume_whatever_else_happens():
+    machine = supervision()
+    assert look(machine, paused=True) == FOR_A_RESUME == Wait(None, for_message=False)
+    assert machine.woken(1e9, message=True) is FOR_A_RESUME
+    assert look(machine, 1e9, paused=True, message=True) is FOR_A_RESUME
+    assert look(machine, 1e9) is Step.CALL
+
+
+def test_paused_before_its_start_it_calls_not_even_setup():
+    machine = supervision(has_setup=True)
+    assert look(machine, paused=True) is FOR_A_RESUME
+    assert look(machine) is Step.SET_UP
+
+
+@pytest.mark.parametrize(
+    ("sleep", "resumed_at", "message", "over"),
+    [
+        ("none", 104.0, False, False),
+        ("none", 104.0, True, True),
+        ("none", 105.0, False, True),
+        ("panic", 104.0, True, False),
+        ("panic", 105.0, False, True),
+        ("messages", 1e9, False, False),
+        ("messages", 100.0, True, True),
+    ],
+)
+def test_what_was_due_before_a_pause_is_due_after_it(sleep, resumed_at, message, over):
+    machine = supervision(panic_backoff=5)
+    wait = {
+        "none": lambda: machine.handled(none(5), 100.0),
+        "panic": lambda: panic(machine, 100.0),
+        "messages": machine.out_of_messages,
+    }[sleep]()
+    look(machine, 101.0, paused=True, message=message)
+    assert look(machine, resumed_at, message=message) == (Step.CALL if over else wait)
+
+
+def test_a_sleep_that_a_message_has_ended_does_not_go_on_after_a_pause():
+    machine = supervision()
+    machine.handled(none(60), 100.0)
+    assert machine.woken(101.0, message=True) is Step.CALL
+    look(machine, 102.0, paused=True)
+    assert look(machine, 103.0) is Step.CALL
 
 
 # -- the backoff

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.ways import WAYS, Way
+from support.ways import OWN_WAYS, Way
 
 
-@pytest.fixture(params=WAYS[:2], ids=lambda way: way.name)
+@pytest.fixture(params=OWN_WAYS, ids=lambda way: way.name)
 def way(request: pytest.FixtureRequest) -> Way:
     """Give the way to run handlers."""
     return request.param

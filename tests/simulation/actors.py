@@ -206,4 +206,5 @@ def drawn_config(draw: Random) -> Config:
         mailbox_size=draw.choice((1, 2, 3, 50)),
         max_dispatch_timeout=draw.choice((0, 0, 0.3)),
         stop_grace=draw.choice((0, 0.2, 1)),
+        run_in=draw.choice(("thread", "pool")),
     )

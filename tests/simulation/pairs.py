@@ -130,6 +130,7 @@ class Collision:
                 (*self.calls[1], draw.choice([call for call in CALLS if call not in STEPS])),
             )
         self.is_async = draw.random() < 0.3
+        self.run_in = draw.choice(("thread", "pool"))
         self.state = State(running=draw.random() < 0.6, bomb=draw.random() < 0.2)
         self.panicky = (
             not self.state.bomb and draw.random() < 0.15
@@ -223,6 +224,7 @@ class Collision:
             panic_backoff=0.2,
             message_only=self.message_only,
             mailbox_size=8,
+            run_in=self.run_in,
         )
         self.op.add_handler("w", handler, config)
 

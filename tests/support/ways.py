@@ -1,6 +1,6 @@
 """The ways to run a handler, so that one test holds for all of them.
 
-A test writes its handlers as coroutine functions. On the way ``thread`` they become plain
+A test writes its handlers as coroutine functions. On the sync ways they become plain
 functions: what they await there (`Way.passed`, ``ctx.wait``, ``ctx.dispatch``, `Way.result`)
 blocks the thread and never suspends.
 """
@@ -12,6 +12,7 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import smoothop
@@ -27,7 +28,7 @@ def run_blocking(coroutine: Any) -> Any:
     except StopIteration as returned:
         return returned.value
     coroutine.close()
-    raise AssertionError("what the handler awaits must block on the way 'thread'")
+    raise AssertionError("what the handler awaits must block on a sync way")
 
 
 class Way:
@@ -35,6 +36,10 @@ class Way:
 
     name = "thread"
     is_async = False
+
+    def config(self, **fields: Any) -> smoothop.Config:
+        """Return the config that a worker added with these fields has."""
+        return smoothop.Config(**fields)
 
     def handler(self, handle: Logic, **others: Any) -> Any:
         """Return a handler object with this `handle`, and with `setup`, `teardown`, `config`."""
@@ -65,6 +70,22 @@ class Way:
     async def done(self, completion: smoothop.Completion) -> None:
         """Wait inside a handler for a completion."""
         completion.result()
+
+
+class PoolWay(Way):
+    """Sync handlers, on the threads that the workers of an operator share."""
+
+    name = "pool"
+
+    def config(self, **fields: Any) -> smoothop.Config:
+        """Return the config that a worker added with these fields has."""
+        return smoothop.Config(run_in="pool", **fields)
+
+    @contextmanager
+    def operator(self, **options: Any) -> Iterator[smoothop.Operator]:
+        """Give an operator whose workers are all in the pool."""
+        with _PoolOperator(**options) as operator:
+            yield operator
 
 
 class LoopWay(Way):
@@ -126,7 +147,20 @@ class CallersLoopWay(LoopWay):
             raise errors[0]
 
 
-WAYS = (Way(), LoopWay(), CallersLoopWay())
+OWN_WAYS = (Way(), PoolWay(), LoopWay())
+"""The ways that need nothing of the caller's."""
+
+WAYS = (*OWN_WAYS, CallersLoopWay())
+
+
+class _PoolOperator(smoothop.Operator):
+    """Puts each worker in the pool that would have a thread of its own."""
+
+    def add_handler(self, name: str, handler: object, *config: Any) -> smoothop.Worker:
+        (chosen,) = config or (getattr(handler, "config", smoothop.Config()),)
+        if isinstance(chosen, smoothop.Config) and chosen.run_in == "thread":
+            chosen = replace(chosen, run_in="pool")
+        return super().add_handler(name, handler, chosen)
 
 
 class _Handler:

@@ -21,6 +21,9 @@ DEFAULTS = {
     "stuck_after": 0,
     "concurrency": 1,
     "critical": False,
+    "on_stuck": "report",
+    "max_memory": 0,
+    "max_handles": 0,
 }
 DURATIONS = [
     "panic_backoff",
@@ -81,6 +84,10 @@ def test_what_is_no_duration_is_refused_by_name(field, value):
         ("run_in", "fiber"),
         ("run_in", None),
         ("run_in", ["thread"]),
+        ("on_stuck", "kill"),
+        ("max_memory", -1),
+        ("max_memory", "1GB"),
+        ("max_handles", 1.0),
     ],
 )
 def test_a_bad_value_is_refused_by_name(field, value):
@@ -97,6 +104,21 @@ def test_an_unknown_field_is_refused():
 def test_a_longest_backoff_below_the_first_is_refused():
     with pytest.raises(ValueError, match=r"\Apanic_backoff_max: 1 s is less than panic_backoff"):
         Config(panic_backoff=2, panic_backoff_max=1)
+
+
+@pytest.mark.parametrize("reaction", ["replace", "exit"])
+def test_a_reaction_to_what_is_stuck_needs_to_know_when_that_is(reaction):
+    with pytest.raises(ValueError, match=rf"\Aon_stuck: '{reaction}' needs stuck_after"):
+        Config(on_stuck=reaction)
+    assert Config(on_stuck=reaction, stuck_after=1).on_stuck == reaction
+
+
+@pytest.mark.parametrize("field", ["max_memory", "max_handles"])
+@pytest.mark.parametrize("run_in", ["thread", "pool"])
+def test_limits_of_a_child_process_are_refused_where_there_is_none(field, run_in):
+    with pytest.raises(ValueError, match=rf"\A{field}: needs run_in='process'"):
+        Config(run_in=run_in, **{field: 5})
+    assert getattr(Config(run_in="process", **{field: 5}), field) == 5
 
 
 def test_equal_configs_are_equal():
