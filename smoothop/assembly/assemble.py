@@ -14,7 +14,6 @@ from smoothop.assembly.plan import Plan, PlannedWorker
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.assembly.resolve import Value
 from smoothop.config import Config
-from smoothop.engine.core import refuse_unbuilt
 from smoothop.engine.operator import Operator
 from smoothop.errors import ConfigError, InvalidHandlerError, PluginLoadError
 from smoothop.handlers import handler_calls
@@ -88,8 +87,8 @@ def check(worker: PlannedWorker, registry: Registry) -> list[Problem]:
         return [Problem(where, str(error))]
     problems = [Problem(f"{where} settings", problem) for problem in found]
     try:
-        refuse_unbuilt(merged_config(own, worker.table.config))
-    except (ConfigError, ValueError) as error:
+        merged_config(own, worker.table.config)
+    except ValueError as error:
         problems.append(Problem(where, str(error)))
     return problems
 
@@ -111,13 +110,15 @@ def merged_config(own: Config | None, fields: Mapping[str, Value]) -> Config:
 
 def _add(assembly: Assembly, worker: PlannedWorker, registry: Registry) -> None:
     try:
-        handler = registry.create(worker.table.handler.value, worker.table.settings)
+        reference, settings = worker.table.handler.value, worker.table.settings
+        handler = registry.create(reference, settings)
         config = merged_config(handler_calls(handler).config, worker.table.config)
-        assembly.operator.add_handler(worker.table.name, handler, config)
-    except (PluginLoadError, InvalidHandlerError) as error:
-        _sort_in(assembly, worker, [Problem(worker.table.where, str(error), is_load_failure=True)])
+        maker = registry.maker(reference, settings)
+        assembly.operator.add_handler(worker.table.name, handler, config, _maker=maker)
     except (ConfigError, ValueError) as error:
         _sort_in(assembly, worker, [Problem(worker.table.where, str(error))])
+    except (PluginLoadError, InvalidHandlerError) as error:
+        _sort_in(assembly, worker, [Problem(worker.table.where, str(error), is_load_failure=True)])
     else:
         assembly.workers.append(worker)
 

@@ -24,6 +24,7 @@ def live_lines(live: Live) -> Iterator[str]:
     yield _fact("now", verdict(known))
     yield _fact("operator", f"{operator['name']}, process {operator['pid']}")
     yield _fact("stands at", last_place(live["stack"]) if live["stack"] else None)
+    yield from _slots(known)
     yield _fact("mailbox", _mailbox(known))
     yield _fact("panics", _panics(known))
     yield _fact("calls", _calls(known))
@@ -97,6 +98,15 @@ def _in(known: Snapshot) -> str:
         return "soon"
     left = known["retry_at"] - known["time"]
     return f"in {span(left)}" if left > 0 else "now"
+
+
+def _slots(known: Snapshot) -> Iterator[str]:
+    slots = known.get("slots") or ()
+    for slot in slots if len(slots) > 1 else ():
+        since = slot["handling_since"]
+        words = [slot["phase"], *([] if since is None else [f"for {span(known['time'] - since)}"])]
+        words += [flag for flag in ("stuck", "abandoned") if slot[flag]]
+        yield _fact(f"slot {slot['number']}", " ".join(words))
 
 
 def _mailbox(known: Snapshot) -> str:

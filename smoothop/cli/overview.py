@@ -19,7 +19,7 @@ HEADINGS: Final = (
     "LAST-ERROR",
 )
 _SHORTEST_NAME: Final = 12
-_SHORTEST_ERROR: Final = 10
+_SHORTEST_ERROR: Final = 20
 
 Snapshot = Mapping[str, Any]
 """As by `WorkerSnapshot.to_dict`; what an older operator does not tell is missing."""
@@ -79,6 +79,6 @@ def _fitted(rows: list[tuple[str, ...]], columns: int) -> list[tuple[str, ...]]:
     """Shorten the last error, and then the names, as far as that makes the table fit."""
     widths = [max(map(width_of, column)) for column in zip(HEADINGS, *rows, strict=True)]
     others = sum(widths[1:-1]) + 2 * (len(HEADINGS) - 1)
-    name = max(_SHORTEST_NAME, min(widths[0], columns - others - _SHORTEST_ERROR))
+    name = min(widths[0], max(_SHORTEST_NAME, columns - others - _SHORTEST_ERROR))
     error = max(_SHORTEST_ERROR, columns - others - name)
     return [(clipped(row[0], name), *row[1:-1], clipped(row[-1], error)) for row in rows]

@@ -43,8 +43,8 @@ def steer(client: Client, names: Sequence[str] | None, *, take_all: bool, act: A
         raise typer.BadParameter("give names, or --all")
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         chosen = _chosen(client, ("*",) if take_all else names or ())
-        errors = [*threads.map(lambda name: _told(name, act), chosen)]
-    codes = {exit_code_of(error) for error in errors if error is not None}
+        outcomes = zip(chosen, threads.map(lambda name: _outcome(name, act), chosen), strict=True)
+        codes = {code for name, outcome in outcomes if (code := _tell(name, outcome))}
     if codes:
         raise typer.Exit(next((code for code in _GRAVEST_FIRST if code in codes), max(codes)))
 
@@ -70,30 +70,36 @@ def _chosen(client: Client, patterns: Iterable[str]) -> list[str]:
     return list(chosen)
 
 
-def _told(name: str, act: Act) -> Exception | None:
-    """Do it for one worker and tell about it; return the error it ended in."""
+def _outcome(name: str, act: Act) -> ActionResult | Exception:
     try:
-        result = act(name)
+        return act(name)
     except (SmoothopError, TimeoutError) as error:
-        say(*f"{name}: {error}".split("\n"))
         return error
-    show(sentence(result))
-    return None
+
+
+def _tell(name: str, outcome: ActionResult | Exception) -> ExitCode:
+    """Tell what became of a worker; return the exit code that this stands for."""
+    if isinstance(outcome, Exception):
+        say(*f"{name}: {outcome}".split("\n"))
+        return exit_code_of(outcome)
+    show(sentence(outcome))
+    return ExitCode.OK
 
 
 def sentence(result: ActionResult) -> str:
     """Return what became of a worker, on a line."""
-    now = result.phase if result.status == "running" else result.status
-    if not result.changed:
-        return f"{result.worker}: {now}, as before"
-    return f"{result.worker}: {_DONE.get(result.action, result.action)}, now {now}"
+    done, there_already = _WORDS[result.action]
+    if result.action == "stop" and result.status != "stopped":
+        done = there_already = "stopping"
+    return f"{result.worker}: {done if result.changed else f'{there_already}, as before'}"
 
 
-_DONE: Final = {
-    "start": "started",
-    "stop": "asked to stop",
-    "restart": "restarted",
-    "pause": "paused",
-    "resume": "resumed",
-    "scale": "scaled",
+_WORDS: Final = {
+    "start": ("started", "running"),
+    "stop": ("stopped", "stopped"),
+    "restart": ("restarted", "running"),
+    "pause": ("paused", "paused"),
+    "resume": ("resumed", "not paused"),
+    "scale": ("scaled", "scaled"),
 }
+"""Action -> what is said when it has made a difference, and when it was so already."""

@@ -101,9 +101,13 @@ class Stacks:
 
 
 def read(kind: type[T], document: dict[str, Any]) -> T:
-    """Make a record of what a server has written; what a newer server adds is left out."""
+    """Make a record of what a server has written.
+
+    What a newer server adds is left out, and what an older one does not tell is ``None``: an
+    operator goes on running while its package is upgraded.
+    """
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    return kind(**{name: document[name] for name in known if name in document})
+    return kind(**{name: document.get(name) for name in known})
 
 
 def read_details(document: dict[str, Any]) -> WorkerDetails:

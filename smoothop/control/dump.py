@@ -23,7 +23,7 @@ from smoothop.control.place import Place
 SIGNAL: Final = signal.SIGUSR2
 
 _PATIENCE: Final = 5.0
-_PAUSE: Final = 0.05
+_PAUSE: Final = 0.1
 
 
 class StackDump:

@@ -9,7 +9,7 @@ user code runs: no handler, no log handler, no callback.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from smoothop.engine.supervision import SURPLUS, LeaveReason
 from smoothop.engine.tempo import packed
 from smoothop.engine.texts import traceback_text, typed_text
 from smoothop.engine.thread_runner import launch as launch_thread
-from smoothop.errors import ConfigError, MessageDroppedError, SmoothopError
+from smoothop.errors import MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
+    from smoothop.engine.process.recipe import Maker
     from smoothop.engine.tempo import RawCall
     from smoothop.handlers import HandlerCalls
 
@@ -58,6 +59,8 @@ class WorkerCore:
     __slots__ = (
         "_handler_logger",
         "_logger",
+        "_maker",
+        "_recipe",
         "_restarts",
         "_start_again",
         "abandoned",
@@ -98,12 +101,17 @@ class WorkerCore:
         calls: HandlerCalls,
         config: Config,
         logger: logging.Logger,
+        *,
+        maker: Maker | None = None,
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
         self.name = name
         self.calls = calls
-        self.config = refuse_unbuilt(config)
+        self.config = config
+        self._maker = maker
+        self._recipe: bytes | None = None
+        self._make_ready(config)
         self._logger = logger
         self._handler_logger: LoggerAdapter | None = None
         self.lock = self.machine.lock()
@@ -220,10 +228,11 @@ class WorkerCore:
         """
         slots_only = changes.keys() == {"concurrency"}
         in_force = Completion(self.machine, (self,), "its own restart", every=not slots_only)
+        self._make_ready(replace(self.config, **changes))  # not with the lock: it runs user code
         with self.lock:
             if self.mailbox.refusal is not None:
                 raise self.mailbox.refusal()
-            self.config = refuse_unbuilt(replace(self.config, **changes))
+            self.config = replace(self.config, **changes)
             run = self.run
             scale = run is not None and not run.leaving and slots_only
             again = run is not None and not scale and (self._start_again or not run.leaving)
@@ -339,12 +348,12 @@ class WorkerCore:
         now = self.machine.time()
         self.history.note(now, "started")
         self.publish(self.audience.lifecycle, (LifecycleEvent, self.name, now, "started", None))
-        self._fill(run)
+        self.fill(run)
 
     def slot_set_up(self, slot: Slot) -> None:
         """`setup` has returned."""
         slot.run.is_set_up = True
-        self._fill(slot.run)
+        self.fill(slot.run)
 
     def slot_leaves(self, slot: Slot) -> bool:
         """`slot` calls no `handle` any more; tell whether it is the last, so `teardown` is due."""
@@ -358,6 +367,12 @@ class WorkerCore:
         A slot that ends alone, without having been called away, takes the others with it. When
         the last one has ended, the run is over.
         """
+        # More may be wanted by now; and the last slot is not the last if another follows it.
+        if slot.dismissed is not None:
+            self.fill(slot.run)
+        self._slot_gone(slot, reason)
+
+    def _slot_gone(self, slot: Slot, reason: LeaveReason) -> None:
         run = slot.run
         with self.lock:
             if not run.remove(slot):
@@ -371,8 +386,6 @@ class WorkerCore:
             self._finished(run)
         elif alone:
             self.tell_slots(run)
-        else:
-            self._fill(run)  # more may have been wanted while it was on its way out
         self._tell_scaled(run)
 
     def tell_slots(self, run: Run) -> None:
@@ -493,17 +506,30 @@ class WorkerCore:
     def _launch(self, run: Run) -> None:
         self.log.info("starting worker")
         slot = run.slots[0]
+        if run.config.stuck_after:
+            self.operator._watchdog.watch(self, run)  # noqa: SLF001 - the engine's own door
         try:
             self._launch_slot(slot)
         except Exception as error:
             self._launch_failed(run, error)
             raise SmoothopError(f"worker {self.name} could not be started: {error}") from error
 
+    def _make_ready(self, config: Config) -> None:
+        """Find out, as soon as that is wanted, how to make the handler in a child process."""
+        if config.run_in == "process" and self._recipe is None:
+            from smoothop.engine.process.recipe import recipe  # noqa: PLC0415 - few need it
+
+            self._recipe = recipe(self.calls, self._maker)
+
     def _launch_slot(self, slot: Slot) -> None:
         if self.calls.is_async:
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
         elif slot.run.config.run_in == "pool":
             self.operator._shared_threads().launch(slot)  # noqa: SLF001 - the same
+        elif self._recipe is not None and slot.run.config.run_in == "process":
+            from smoothop.engine.process.runner import launch  # noqa: PLC0415 - as above
+
+            launch(slot, self._recipe)
         else:
             launch_thread(slot)
 
@@ -517,9 +543,9 @@ class WorkerCore:
             self._start_again = False
         self._conclude(run)
 
-    def _fill(self, run: Run) -> None:
+    def fill(self, run: Run) -> None:
         """Launch the slots that are missing; if one cannot be, the worker goes on with fewer."""
-        while len(run.slots) < run.wanted:
+        while run.is_short():
             with self.lock:
                 slot = run.add_slot(self)
             if slot is None:
@@ -530,11 +556,13 @@ class WorkerCore:
                 self.note_error(typed_text(error))
                 self.log.error("slot could not be started: %s", error, cause=error)
                 with self.lock:
-                    run.wanted = max(1, len(run.slots) - 1)
-                self.slot_finished(slot, SURPLUS)
+                    slot.dismissed = SURPLUS
+                    run.wanted = max(1, len(run.active()))
+                self._slot_gone(slot, SURPLUS)
+                return
 
     def _scale(self, run: Run) -> None:
-        self._fill(run)
+        self.fill(run)
         self.mailbox.wake_all()
         self._tell_scaled(run)
 
@@ -582,6 +610,8 @@ class WorkerCore:
             self.run.call_attention()
 
     def _conclude(self, run: Run) -> None:
+        if run.config.stuck_after:
+            self.operator._watchdog.forget(run)  # noqa: SLF001 - the engine's own door
         with self.lock:
             self.run = None
             again = self._start_again and self.mailbox.refusal is None
@@ -631,22 +661,3 @@ class _Retirement:
 
 def _is_alive(thread: Thread) -> bool:
     return thread.is_alive()
-
-
-def refuse_unbuilt(config: Config) -> Config:
-    """Return `config` if this version can do what it asks for.
-
-    Raises:
-        ConfigError: names the field.
-    """
-    later: dict[str, Callable[[Any], bool]] = {
-        "run_in": lambda value: value == "process",
-        "stuck_after": lambda value: value != 0,
-    }
-    for field, asks in later.items():
-        value = getattr(config, field)
-        if asks(value):
-            raise ConfigError(
-                f"{field}={value!r} is not available in this version of smoothop: leave it out"
-            )
-    return config

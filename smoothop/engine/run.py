@@ -66,7 +66,7 @@ class Run:
         self.config: Config = core.config
         self.budget: PanicBudget = PanicBudget(Policy.of(core.config))
         self.begun = False
-        self.is_set_up: bool = core.calls.setup is None
+        self.is_set_up: bool = core.calls.setup is None and core.config.run_in != "process"
         self.started_at = core.machine.time()
         self.stopping = False
         self._stop: Latch | None = None
@@ -129,6 +129,10 @@ class Run:
         slot = Slot(core, self, number)
         self.slots = (*self.slots, slot)
         return slot
+
+    def is_short(self) -> bool:
+        """Tell whether there are fewer slots than should be; may be asked without the lock."""
+        return sum(slot.is_active for slot in self.slots) < self.wanted
 
     def remove(self, slot: Slot) -> bool:
         """Forget a slot that has ended; ``False`` when that was done before."""

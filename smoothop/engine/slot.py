@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from smoothop.engine.context import AsyncContext, Context
 from smoothop.engine.mailbox import Sleeper
 from smoothop.engine.supervision import (
+    ABANDONED,
     CALL,
     SET_UP,
     SURPLUS,
@@ -45,6 +46,10 @@ class Runner(Protocol):
         """The worker was asked to stop; called from any thread, perhaps more than once."""
         ...
 
+    def abandoned(self) -> None:
+        """The slot was replaced: end its running call, if that can be done; from any thread."""
+        ...
+
 
 class Slot:
     """One loop of one run of a worker.
@@ -57,13 +62,15 @@ class Slot:
         dismissed: why this slot alone has to leave, if it has to; with the worker's lock.
         has_left: it calls no `handle` any more; with the worker's lock.
         phase: what the loop is doing.
-        since: monotonic time when the running user code was called.
+        since: monotonic time when the running user code was called. Who lets go of a slot
+            between two calls sets it to ``None``, or the slot would be taken for stuck.
         until: monotonic time when the present sleep ends.
         reported: the `since` of the call that was reported as stuck.
         receipt: that of the message being handled.
         handled: how many calls of `handle` have returned.
         waits_for: what its handler waits for without limit.
         runner: who drives it, if that has to be told of a stop.
+        kill: ends the running call by force, which is a panic then, where that can be done.
         stack: answers where the loop stands, as a traceback's text.
     """
 
@@ -82,6 +89,7 @@ class Slot:
         "dismissed",
         "handled",
         "has_left",
+        "kill",
         "number",
         "phase",
         "receipt",
@@ -105,13 +113,16 @@ class Slot:
         self.handled = 0
         self.waits_for: UnlimitedWait | None = None
         self.runner: Runner | None = None
+        self.kill: Callable[[], None] | None = None
         self.phase: Phase = STARTING
         self.since: float | None = None
         self.until: float | None = None
         self.reported: float | None = None
         self.receipt: Receipt | None = None
         self.stack: Callable[[], str] = _not_begun
-        self._supervision = Supervision(run.budget, is_set_up=run.is_set_up)
+        # In a child process each slot has a handler of its own.
+        is_set_up = run.is_set_up and run.config.run_in != "process"
+        self._supervision = Supervision(run.budget, is_set_up=is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
         self._polling = self._make_context(self)
@@ -204,7 +215,7 @@ class Slot:
         """`handle`, called at `began`, returned `result`."""
         now = self._monotonic()
         if type(result) is not HandleResult:
-            return self.panicked(_wrong_result(result))
+            return self.panicked(wrong_result(result))
         receipt, status = self.receipt, result.status
         self.handled += 1
         core = self.core
@@ -229,8 +240,12 @@ class Slot:
         """`error` left `setup` or `handle`."""
         core, run, now = self.core, self.run, self._monotonic()
         with core.lock:
-            # What comes after the last panic that counted, in another slot, does not count.
-            late = run.stopping or (run.leaving and run.reason == "panic limit")
+            # Nor does what comes after the last panic that counted, in another slot.
+            late = (
+                run.stopping
+                or self.dismissed == ABANDONED
+                or (run.leaving and run.reason == "panic limit")
+            )
             if not late:
                 attempts = run.budget.add(now)
                 decision = self._supervision.panicked(attempts, now, core.machine.chance())
@@ -255,13 +270,13 @@ class Slot:
         return decision
 
     def interrupted(self, error: BaseException) -> Decision:
-        """`error` left user code after the worker was asked to stop: that is no panic."""
+        """`error` left user code after it was given up or asked to stop: that is no panic."""
         core = self.core
         if type(error).__name__ != "CancelledError":
             core.log.warning("handler raised while stopping", cause=error)
         text = f"worker {core.name} was asked to stop and did not finish the message"
         self._settle_failed(MessageDroppedError, text, error)
-        return End(self.run.reason)
+        return End(self.dismissed or self.run.reason)
 
     def woken(self, sleeper: Sleeper | None) -> Decision:
         """The sleep has ended, for whatever reason."""
@@ -269,6 +284,12 @@ class Slot:
             self.core.mailbox.get_up(sleeper)
         self.until = None
         return self._go_on()
+
+    def lose_setup(self) -> None:
+        """What was set up is gone: `setup` is due again, before any message; from any thread."""
+        with self.core.lock:
+            self._supervision.lose_setup()
+            self.attention = True
 
     # -- inside
 
@@ -340,7 +361,8 @@ def _not_begun() -> str:
     return "(not begun yet)"
 
 
-def _wrong_result(result: object) -> TypeError:
+def wrong_result(result: object) -> TypeError:
+    """Return the error that says what came back instead of a `HandleResult`."""
     # By type(), not isinstance: that asks the object for its __class__, which may be anything.
     kind = type(result)
     if kind is CoroutineType:

@@ -89,6 +89,14 @@ def test_a_plugin_that_takes_over_a_signal_loses_it_again(odd, tmp_path):
     assert told in child.text
 
 
+def test_a_signal_to_a_forked_child_ends_the_child_and_nothing_else(acme, tmp_path):
+    with acme.on_pipe("run", "parent", cwd=tmp_path) as child:
+        child.read_until(f"the child ended with {-signal.SIGTERM}")
+        child.send(signal.SIGINT)
+        assert child.wait() == 0
+    assert "SIGTERM: stopping" not in child.text
+
+
 def test_lines_are_coloured_on_a_terminal_only_and_not_with_no_color(acme, tmp_path):
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         with acme.on_terminal("run", "ticker", cwd=tmp_path, **variables) as child:
@@ -96,3 +104,29 @@ def test_lines_are_coloured_on_a_terminal_only_and_not_with_no_color(acme, tmp_p
             child.press("\x03")
             assert child.wait() == 0
         assert ("\x1b[36mticker" in child.text) is coloured
+
+
+SIGNAL_DURING_THE_FIRST_IMPORTS = """
+import os, signal, sys
+before = set(sys.modules)
+
+class Sender:
+    def find_spec(self, name, path=None, target=None):
+        if name == "smoothop.cli.signals":
+            print(*sorted(set(sys.modules) - before), flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Sender())
+from smoothop.cli.main import main
+sys.exit(main(["run", "ticker"]))
+"""
+
+
+def test_signals_are_noticed_before_anything_that_takes_time_is_imported(acme):
+    ended = acme.environment.run(SIGNAL_DURING_THE_FIRST_IMPORTS)
+    assert "SIGTERM: stopping, for at most 25 s" in ended.stderr
+    imported = set(ended.stdout.split())
+    assert imported <= {
+        "__future__",
+        *("smoothop", "smoothop.cli", "smoothop.cli.main", "smoothop.cli.wakeup"),
+    }

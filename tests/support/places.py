@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def _sockets_of_this_session() -> Iterator[None]:
     """Give this session, and its children, a directory for sockets; pytest's have long names."""
     with tempfile.TemporaryDirectory(prefix="smoothop-") as directory:
-        os.environ["XDG_RUNTIME_DIR"] = directory
+        os.environ["XDG_RUNTIME_DIR"] = os.environ["XDG_STATE_HOME"] = directory
         yield
 
 

@@ -44,7 +44,10 @@ def command(  # noqa: PLR0917 - typer makes options of them
     url: UrlOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Follow what happens to the workers, until Ctrl-C or the operator's end."""
+    """Follow what happens to the workers.
+
+    Until Ctrl-C, or until the operator ends.
+    """
     client = client_for(context, name, url, token_file)
     try:
         with _reader(client, worker, kinds) as reader:

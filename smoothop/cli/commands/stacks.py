@@ -21,7 +21,7 @@ def command(
     url: UrlOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Show where all code of the running operator stands, by worker.
+    """Show where all code of the running operator stands.
 
     If it does not answer within 2 s, its process is asked by a signal (SIGUSR2). Then the stacks
     are by thread, the innermost call first.
