@@ -23,8 +23,12 @@ def reply(document: Any, status: int = 200) -> Response:
 
 
 def refusal(failure: Failure) -> Response:
-    """Return the response that says no."""
+    """Return the response that says no, the last on its connection.
+
+    What else comes on it, such as the rest of a body that was refused, is not read.
+    """
     response = reply(failure.document(), failure.status)
+    response.headers["connection"] = "close"
     if failure.code == "unauthorized":
         response.headers["www-authenticate"] = "Bearer"
     if failure.code == "method_not_allowed":

@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from smoothop import Config, Operator, SmoothopError, StopTimeoutError, done, none
-from smoothop.engine.pool import RETIRED_AFTER
+from smoothop.engine.pool_crew import RETIRED_AFTER
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 
@@ -41,7 +41,7 @@ class World:
 
     def carriers(self):
         """Return how many threads its pool has, without the watch."""
-        return 0 if self.op._pool is None else len(self.op._pool.carriers)
+        return 0 if self.op._pool is None else len(self.op._pool.crew.carriers)
 
     def block(self, seconds):
         """Return a handler that blocks once, for so long."""
