@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from smoothop.config import Config
 from smoothop.engine.completion import Completion, Told
-from smoothop.engine.history import History, Pause
+from smoothop.engine.history import Entry, Pause, noted
 from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox, Refusal
 from smoothop.engine.run import Run
 from smoothop.engine.slot import Slot
-from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
+from smoothop.engine.streams import NOBODY, Audience, Listener, RawEvent, Ring
 from smoothop.engine.supervision import SURPLUS, LeaveReason
 from smoothop.engine.tempo import packed
 from smoothop.engine.texts import traceback_text, typed_text
@@ -29,7 +29,6 @@ from smoothop.errors import MessageDroppedError, SmoothopError
 from smoothop.events import DispatchEvent, LifecycleEvent, PanicEvent, StopReason
 
 if TYPE_CHECKING:
-    from array import array
     from collections import deque
 
     from smoothop.engine.logs import LoggerAdapter
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
     from smoothop.engine.process.recipe import Maker
-    from smoothop.engine.tempo import RawCall
+    from smoothop.engine.tempo import RawCall, Times
     from smoothop.handlers import HandlerCalls
 
 
@@ -115,7 +114,7 @@ class WorkerCore:
         self._logger = logger
         self._handler_logger: LoggerAdapter | None = None
         self.lock = self.machine.lock()
-        self.audience = Audience(self.lock)
+        self.audience = NOBODY
         self.mailbox = Mailbox(self, config.mailbox_size)
         self.own_rings: tuple[Ring, ...] = ()
         self.watches: tuple[Watch, ...] = ()
@@ -124,10 +123,10 @@ class WorkerCore:
         self.threads: tuple[Thread, ...] = ()
         self.last: tuple[Any, ...] | None = None
         self.calls_made: deque[RawCall] | None = None
-        self.call_times: array[float] | None = None
+        self.call_times: Times = None
         self.abandoned: str | None = None
         self.pause: Pause | None = None
-        self.history = History()
+        self.history: tuple[Entry, ...] = ()
         self.last_traceback: str | None = None
         self.starts = 0
         self.handled_before = 0
@@ -272,7 +271,7 @@ class WorkerCore:
             self.pause = Pause(self.machine.time(), by)
             self._call_attention()
         self.mailbox.wake_all()
-        self.history.note(self.pause.since, "paused", by)
+        self.note("paused", by)
         self.log.info("worker paused", by=by)
         return True
 
@@ -328,7 +327,7 @@ class WorkerCore:
     def forked(self, refusal: Refusal) -> None:
         """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
         # Who holds it is not in this process.
-        self.lock = self.mailbox.lock = self.audience.lock = self.machine.lock()
+        self.lock = self.mailbox.lock = self.machine.lock()
         self.mailbox.refuse(refusal)
         self.abandon("it belongs to the process this one was forked from")
         run, self.run = self.run, None
@@ -346,7 +345,7 @@ class WorkerCore:
             return
         run.begun = True
         now = self.machine.time()
-        self.history.note(now, "started")
+        self.note("started", time=now)
         self.publish(self.audience.lifecycle, (LifecycleEvent, self.name, now, "started", None))
         self.fill(run)
 
@@ -450,9 +449,11 @@ class WorkerCore:
                 self.call_times = packed(self.call_times, calls)
                 self.last = calls[-1]
 
-    def note(self, event: str, detail: str | None = None) -> None:
-        """Keep in the history what happens now."""
-        self.history.note(self.machine.time(), event, detail)
+    def note(self, event: str, detail: str | None = None, *, time: float | None = None) -> None:
+        """Keep in the history what happens now, or did at `time`."""
+        with self.lock:
+            when = self.machine.time() if time is None else time
+            self.history = noted(self.history, (when, event, detail))
 
     def note_error(self, text: str, raised: BaseException | None = None) -> None:
         """Keep the text as that of the last error, and where it was raised, if it was."""
@@ -478,7 +479,7 @@ class WorkerCore:
             gone = self.mailbox.refusal is not None
             if not gone:
                 self.own_rings = (*self.own_rings, ring)
-                self.audience.attach(ring)
+                self.attach(ring)
         if gone:
             ring.end()
 
@@ -486,7 +487,18 @@ class WorkerCore:
         """Let `ring` have no further events."""
         with self.lock:
             self.own_rings = tuple(other for other in self.own_rings if other is not ring)
-        self.audience.detach(ring)
+            self.detach(ring)
+
+    def attach(self, listener: Listener) -> None:
+        """Let `listener` have every event of its kinds from now on."""
+        with self.lock:
+            self.audience = Audience((*self.audience.listeners, listener))
+
+    def detach(self, listener: Listener) -> None:
+        """Let `listener` have no further event."""
+        with self.lock:
+            left = tuple(other for other in self.audience.listeners if other is not listener)
+            self.audience = Audience(left) if left else NOBODY
 
     # -- inside
 
@@ -599,7 +611,7 @@ class WorkerCore:
         self.log.info("worker stopped", reason=run.reason)
         if run.begun:
             now = self.machine.time()
-            self.history.note(now, "stopped", run.reason)
+            self.note("stopped", run.reason, time=now)
             raw = (LifecycleEvent, self.name, now, "stopped", run.reason)
             self.publish(self.audience.lifecycle, raw)
         self._end_streams()
@@ -639,7 +651,7 @@ class WorkerCore:
         with self.lock:
             rings, self.own_rings = self.own_rings, ()
         for ring in rings:
-            self.audience.detach(ring)
+            self.detach(ring)
             ring.end()
 
 

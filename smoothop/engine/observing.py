@@ -216,7 +216,7 @@ def begin_watch(core: WorkerCore, watch: Watch) -> None:
     core.watches = (*core.watches, watch)
     watch.added()
     for listener in watch.listeners:
-        core.audience.attach(listener)
+        core.attach(listener)
     if watch.enter is not None:
         core.calls = inside(core.calls, watch.enter)
     if watch.enter_dispatch is not None:
@@ -227,7 +227,7 @@ def end_watches(core: WorkerCore) -> None:
     """Let nobody follow the worker any more."""
     for watch in core.watches:
         for listener in watch.listeners:
-            core.audience.detach(listener)
+            core.detach(listener)
         watch.removed()
     core.watches = ()
 

@@ -48,7 +48,7 @@ from smoothop.errors import (
     WorkerNotFoundError,
 )
 from smoothop.events import Status
-from smoothop.handlers import handler_calls
+from smoothop.handlers import HandlerCalls, handler_calls
 
 if TYPE_CHECKING:
     from smoothop.engine.loop_host import LoopHost
@@ -124,6 +124,7 @@ class Operator:
         self._cores: dict[str, WorkerCore] = {}
         self._views: dict[str, Worker] = {}
         self._removals: dict[str, Completion] = {}
+        self._last_calls: HandlerCalls | None = None
         self._rings: list[Ring] = []
         self._observers = Observers(_machine)
         self._timers = Timers(_machine)
@@ -203,7 +204,7 @@ class Operator:
             OperatorClosedError: the operator is closed.
         """
         checked_name(name)
-        calls = handler_calls(handler)
+        calls = self._shared(handler_calls(handler))
         chosen = calls.config if config is _DEFAULT and calls.config is not None else config
         if not isinstance(chosen, Config):
             raise ValueError(f"config: a smoothop.Config, not {chosen!r}")
@@ -218,7 +219,7 @@ class Operator:
                 raise WorkerExistsError(name)
             for ring in self._rings:
                 if ring.follows(name):
-                    core.audience.attach(ring)
+                    core.attach(ring)
             for watch in watches:
                 begin_watch(core, watch)
             self._views[name] = view
@@ -511,7 +512,7 @@ class Operator:
             self._rings.append(ring)
             for core in self._cores.values():
                 if ring.follows(core.name):
-                    core.audience.attach(ring)
+                    core.attach(ring)
         return MetricStream(self._machine, ring, self._unlisten)
 
     def observe(self, observer: Observer) -> None:
@@ -592,6 +593,14 @@ class Operator:
 
     # -- inside
 
+    def _shared(self, calls: HandlerCalls) -> HandlerCalls:
+        """Return what equals `calls` if the last worker has it: many may share one handler."""
+        last = self._last_calls
+        if last is not None and last.handler is calls.handler and last == calls:
+            return last
+        self._last_calls = calls
+        return calls
+
     def _all(self) -> tuple[WorkerCore, ...]:
         """Return the workers there are now; with the lock, as the dict changes under a reader."""
         with self._lock:
@@ -647,7 +656,7 @@ class Operator:
             if ring in self._rings:
                 self._rings.remove(ring)
             for core in self._cores.values():
-                core.audience.detach(ring)
+                core.detach(ring)
 
     def _retire_all(self) -> Completion:
         """Stop all workers for good; once, whoever calls."""
@@ -679,7 +688,7 @@ class Operator:
             self._host.close(cores, stuck=bool(stuck))
         if self._pool is not None:
             self._pool.close()
-        self._cores, self._views = {}, {}
+        self._cores, self._views, self._last_calls = {}, {}, None
         return stop_timeout(stuck, limit) if stuck else None
 
     def _forked(self) -> None:

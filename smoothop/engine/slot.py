@@ -13,7 +13,6 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from smoothop.engine.context import AsyncContext, Context
-from smoothop.engine.mailbox import Sleeper
 from smoothop.engine.supervision import (
     ABANDONED,
     CALL,
@@ -34,6 +33,7 @@ from smoothop.results import DONE, FAIL, HandleResult
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.current import UnlimitedWait
+    from smoothop.engine.mailbox import Sleeper
     from smoothop.engine.receipt import Receipt
     from smoothop.engine.run import Run
     from smoothop.engine.waiting import Wakeable
@@ -72,10 +72,11 @@ class Slot:
         runner: who drives it, if that has to be told of a stop.
         kill: ends the running call by force, which is a panic then, where that can be done.
         stack: answers where the loop stands, as a traceback's text.
+        waiter: who is to be woken when it sleeps; see `Sleeper`.
+        for_message: whether a message ends that sleep.
     """
 
     __slots__ = (
-        "_audience",
         "_budget",
         "_mailbox",
         "_make_context",
@@ -87,6 +88,7 @@ class Slot:
         "calls",
         "core",
         "dismissed",
+        "for_message",
         "handled",
         "has_left",
         "kill",
@@ -99,8 +101,12 @@ class Slot:
         "since",
         "stack",
         "until",
+        "waiter",
         "waits_for",
     )
+
+    waiter: Wakeable
+    for_message: bool
 
     def __init__(self, core: WorkerCore, run: Run, number: int) -> None:
         self.core = core
@@ -129,7 +135,6 @@ class Slot:
         self._message_only = run.config.message_only
         self._monotonic = core.machine.monotonic
         self._mailbox = core.mailbox
-        self._audience = core.audience
         self._budget = run.budget
 
     @property
@@ -194,14 +199,14 @@ class Slot:
         self.phase = BACKOFF if wait.until is not None and not wait.for_message else IDLE
         self.since, self.until = None, wait.until
         self.core.pack_calls()
-        sleeper = Sleeper(waiter, wait.for_message)
-        if not self.core.mailbox.lie_down(sleeper):
+        self.waiter, self.for_message = waiter, wait.for_message
+        if not self.core.mailbox.lie_down(self):
             return None
         # Who wants something sets the flag, then wakes who is registered: so register, then read.
         if self.attention:
-            self.core.mailbox.get_up(sleeper)
+            self.core.mailbox.get_up(self)
             return None
-        return sleeper
+        return self
 
     # -- what the runner tells
 
@@ -224,7 +229,7 @@ class Slot:
             calls = core.calls_made = deque(maxlen=CALLS)
         # The event is made from this when somebody asks for it: see snapshots.LastEvent.
         calls.append((now, began, status, None if receipt is None else receipt.accepted_at))
-        if self._audience.handle or status is FAIL:
+        if core.audience.handle or status is FAIL:
             self._report(result, began, now)
         if receipt is not None:
             self.receipt = None
@@ -334,12 +339,12 @@ class Slot:
             None if receipt is None else began - receipt.accepted_at,
         )
         if text is None:
-            for listener in self._audience.handle:
+            for listener in core.audience.handle:
                 listener.put(raw)
         else:
             core.note_error(text)
             core.log.error("handle error: %s", text, error=text)
-            core.publish(self._audience.handle, raw)
+            core.publish(core.audience.handle, raw)
 
     def _waited(self, began: float | None) -> float | None:
         """Return how long the message of the call that began then was in the mailbox."""

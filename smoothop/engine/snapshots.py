@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from smoothop.engine.history import as_dicts
 from smoothop.engine.streams import make_event
 from smoothop.engine.supervision import ABANDONED
 from smoothop.engine.tempo import CALLS, RawCall, p95, rate, unpacked
@@ -143,7 +144,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
         paused_since=None if pause is None else pause.since,
         paused_by=None if pause is None else pause.by,
         slots=[_slot_dict(core, slot) for slot in slots],
-        history=core.history.to_list(),
+        history=as_dicts(core.history),
         last_traceback=core.last_traceback,
         rate=rate(calls, core.machine.monotonic()),
         p95=p95(calls),

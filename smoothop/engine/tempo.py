@@ -8,9 +8,9 @@ workers most lie down after each call.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 CALLS: Final = 128
 """How many calls, at most, are looked back on."""
@@ -19,9 +19,15 @@ RawCall = tuple[float, float, *tuple[Any, ...]]
 """``(returned at, called at, ...)``."""
 
 
-def packed(times: array[float] | None, calls: Iterable[RawCall]) -> array[float]:
-    """Return `times`, or new ones, with those of `calls` added, without what is too old."""
-    kept = array("d") if times is None else times
+Times: TypeAlias = "array[float] | RawCall | None"
+"""The times of calls, packed; a sole call stays as it is, as it is also the worker's last event."""
+
+
+def packed(times: Times, calls: Collection[RawCall]) -> Times:
+    """Return `times` with those of `calls` added, without what is too old."""
+    if times is None and len(calls) == 1:
+        return next(iter(calls))
+    kept = times if isinstance(times, array) else array("d", () if times is None else times[:2])
     for call in calls:
         kept.append(call[0])
         kept.append(call[1])
@@ -29,9 +35,11 @@ def packed(times: array[float] | None, calls: Iterable[RawCall]) -> array[float]
     return kept
 
 
-def unpacked(times: array[float] | None) -> list[RawCall]:
+def unpacked(times: Times) -> list[RawCall]:
     """Return the calls whose times were packed, the oldest first."""
-    return [] if times is None else list(zip(times[::2], times[1::2], strict=True))
+    if times is None:
+        return []
+    return list(zip(times[::2], times[1::2], strict=True)) if isinstance(times, array) else [times]
 
 
 def rate(calls: list[RawCall], now: float) -> float | None:

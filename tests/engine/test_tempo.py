@@ -15,6 +15,14 @@ def test_packed_calls_come_back_with_their_times_in_order():
     assert unpacked(times) == [(0.25, 0.0), (1.5, 1.0), (9.0, 8.0)]
 
 
+def test_a_sole_call_is_kept_as_it_is_until_others_come():
+    (sole,) = calls_of(0.25)
+    times = packed(None, [sole])
+    assert times is sole
+    assert unpacked(times) == [sole]
+    assert unpacked(packed(times, [(9.0, 8.0)])) == [(0.25, 0.0), (9.0, 8.0)]
+
+
 def test_what_was_never_packed_is_nothing():
     assert unpacked(None) == []
 
