@@ -56,6 +56,8 @@ def dump(document: Any) -> bytes:
 def _refuse_deep(text: str) -> None:
     # Peels off one level at a time, at the speed of C: a body of brackets must not take long.
     brackets = _NO_BRACKET.sub("", _STRING.sub("", text)).translate(_ALL_SQUARE)
+    if "[" * (DEEPEST + 1) in brackets:
+        raise RecursionError
     for _ in range(DEEPEST):
         if not brackets:
             return

@@ -1,5 +1,6 @@
 """The ladder of signals, on a real terminal and at awkward moments."""
 
+import json
 import os
 import signal
 import subprocess
@@ -47,6 +48,18 @@ def test_an_import_that_hangs_is_abandoned_after_the_grace_time(odd, tmp_path):
         child.send(signal.SIGTERM)
         assert child.wait() == 6
     assert "the grace time is over, but the main thread stands at" in child.text
+
+
+def test_what_is_said_before_the_workers_start_is_in_the_format_of_the_log(odd, tmp_path):
+    with odd.on_pipe("run", "hang", "--grace", "0", "--log-format", "json", cwd=tmp_path) as child:
+        child.read_until("importing")
+        child.send(signal.SIGTERM)
+        assert child.wait() == 6
+    # On a machine that stands still just then, the last resort tells where the threads stand.
+    lines = [line for line in child.text.splitlines() if line.startswith(("{", "smoothop"))]
+    stopping, over = map(json.loads, lines)
+    assert stopping["message"].startswith("SIGTERM: stopping, for at most 0 s")
+    assert over["message"].startswith("the grace time is over, but the main thread stands at")
 
 
 def test_a_stderr_that_nobody_reads_keeps_neither_workers_nor_the_end_of_the_process(
