@@ -43,6 +43,7 @@ class Run:
     """
 
     __slots__ = (
+        "_core",
         "_stop",
         "begun",
         "budget",
@@ -63,6 +64,7 @@ class Run:
     )
 
     def __init__(self, core: WorkerCore) -> None:
+        self._core = core
         self.config: Config = core.config
         self.budget: PanicBudget = PanicBudget(Policy.of(core.config))
         self.begun = False
@@ -119,14 +121,14 @@ class Run:
         """Return the slots that go on handling."""
         return [slot for slot in self.slots if slot.is_active]
 
-    def add_slot(self, core: WorkerCore) -> Slot | None:
+    def add_slot(self) -> Slot | None:
         """Return a new slot if one is missing."""
         ready = self.begun and self.is_set_up and not self.leaving
         if not ready or len(self.active()) >= self.wanted:
             return None
         taken = {slot.number for slot in self.slots}
         number = next(number for number in range(len(taken) + 1) if number not in taken)
-        slot = Slot(core, self, number)
+        slot = Slot(self._core, self, number)
         self.slots = (*self.slots, slot)
         return slot
 
