@@ -13,6 +13,7 @@ from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
 from smoothop.config import CONFIG_FIELDS, Config, at_least
 from smoothop.engine.cancellation import Cancellation
+from smoothop.engine.collector import collector_waits
 from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
@@ -336,10 +337,12 @@ class Operator:
             SmoothopError: the first that could not be started; those after it are not started.
         """
         self._refuse_closed()
-        for core in self._all():
-            self._refuse_cancelled()
-            self._observers.started(self)
-            core.start()
+        cores = self._all()
+        with collector_waits(len(cores)):
+            for core in cores:
+                self._refuse_cancelled()
+                self._observers.started(self)
+                core.start()
 
     def stop(self, name: str, *, timeout: Duration | None = None) -> Completion:
         """Ask a worker to stop; returns at once.

@@ -33,6 +33,8 @@ class Run:
             stop or has reached its panic limit. What comes after it is for those who come after
             that moment to decide.
         reason: why it is leaving.
+        recipe: how to make its handler in a child process, if that is where it lives; each slot
+            then has one of its own, and `setup` is for each.
         stopping: set once, when the slots are told that it is leaving; read without a lock.
         over: set by the last step of its last slot: none of its code runs any more.
         handled: how many calls of `handle` returned in the slots that have ended.
@@ -55,6 +57,7 @@ class Run:
         "loop_thread",
         "over",
         "reason",
+        "recipe",
         "scaled",
         "slots",
         "started_at",
@@ -68,7 +71,8 @@ class Run:
         self.config: Config = core.config
         self.budget: PanicBudget = PanicBudget(Policy.of(core.config))
         self.begun = False
-        self.is_set_up: bool = core.calls.setup is None and core.config.run_in != "process"
+        self.recipe: bytes | None = core.recipe()
+        self.is_set_up: bool = core.calls.setup is None and self.recipe is None
         self.started_at = core.machine.time()
         self.stopping = False
         self._stop: Latch | None = None

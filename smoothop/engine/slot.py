@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from smoothop.engine.context import AsyncContext, Context
@@ -28,7 +27,7 @@ from smoothop.engine.tempo import CALLS
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
-from smoothop.results import DONE, FAIL, HandleResult
+from smoothop.results import DONE, FAIL, HandleResult, wrong_result
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -127,7 +126,7 @@ class Slot:
         self.receipt: Receipt | None = None
         self.stack: Callable[[], str] = _not_begun
         # In a child process each slot has a handler of its own.
-        is_set_up = run.is_set_up and run.config.run_in != "process"
+        is_set_up = run.is_set_up and run.recipe is None
         self._supervision = Supervision(run.budget, is_set_up=is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
@@ -364,21 +363,3 @@ class Slot:
 
 def _not_begun() -> str:
     return "(not begun yet)"
-
-
-def wrong_result(result: object) -> TypeError:
-    """Return the error that says what came back instead of a `HandleResult`."""
-    # By type(), not isinstance: that asks the object for its __class__, which may be anything.
-    kind = type(result)
-    if kind is CoroutineType:
-        result.close()  # type: ignore[attr-defined]  # nobody will await it
-        hint = ": declare the handler with `async def`, or do not return a coroutine"
-    else:
-        hint = ": return none(...), done(...) or fail(...)"
-    if result is None:
-        what = "None"
-    elif issubclass(kind, type):
-        what = f"the class {result.__name__}"  # type: ignore[attr-defined]  # as all classes have
-    else:
-        what = kind.__name__
-    return TypeError(f"the handler must return a HandleResult, it returned {what}{hint}")

@@ -229,10 +229,15 @@ class WorkerSlots(WorkerNews):
 
     def make_ready(self, config: Config) -> None:
         """Find out, as soon as that is wanted, how to make the handler in a child process."""
-        if config.run_in == "process" and self._recipe is None:
+        wanted = config.run_in == "process" and self.machine.has_processes
+        if wanted and self._recipe is None:
             from smoothop.engine.process.recipe import recipe  # noqa: PLC0415 - few need it
 
             self._recipe = recipe(self.calls, self._maker)
+
+    def recipe(self) -> bytes | None:
+        """Return how to make the handler in a child process, if that is where it is to live."""
+        return self._recipe if self.config.run_in == "process" else None
 
     def launch_slot(self, slot: Slot) -> None:
         """Have somebody drive `slot`.
@@ -244,10 +249,10 @@ class WorkerSlots(WorkerNews):
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
         elif slot.run.config.run_in == "pool":
             self.operator._shared_threads().launch(slot)  # noqa: SLF001 - the same
-        elif self._recipe is not None and slot.run.config.run_in == "process":
+        elif slot.run.recipe is not None:
             from smoothop.engine.process.runner import launch  # noqa: PLC0415 - as above
 
-            launch(slot, self._recipe)
+            launch(slot)
         else:
             launch_thread(slot)
 
