@@ -31,7 +31,9 @@ class Config:
             blocks; 0 = no limit.
         stop_grace: seconds an async handler may go on after it was asked to stop before its
             task is cancelled.
-        run_in: where a sync handler runs: ``"thread"``, ``"pool"`` or ``"process"``.
+        run_in: where a sync handler runs: on a ``"thread"`` of its own; in the ``"pool"``, on
+            threads that such workers share, where one that sleeps holds none and each call may
+            come on another thread; or in a child ``"process"``.
         stuck_after: seconds after which a `handle` that has not returned is reported; 0 = off.
         on_stuck: what happens to it besides: ``"report"``: nothing; ``"replace"``: its message
             is given up and a new slot takes its place (a child process is killed and started

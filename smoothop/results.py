@@ -66,7 +66,7 @@ class HandleResult:
         return hash((self.status, self.idle, self.error))
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return _make, (self.status, self.idle, self.error, self.result)
+        return remade, (self.status, self.idle, self.error, self.result)
 
 
 class _Unfrozen:
@@ -80,9 +80,10 @@ class _Unfrozen:
     result: Any
 
 
-def _make(
+def remade(
     status: HandleStatus, idle: float, error: BaseException | None, result: object
 ) -> HandleResult:
+    """Return the result of these parts, which are right as they are: nothing is checked."""
     # A result is made for every message that is answered: setting the slots of a HandleResult
     # past its __setattr__ takes twice as long.
     made = _Unfrozen()
@@ -95,8 +96,8 @@ def _make(
 
 
 # A busy worker returns these again and again; being immutable, one of each is enough.
-_BARE_NONE: Final = _make(NONE, 0.0, None, None)
-_BARE_DONE: Final = _make(DONE, 0.0, None, None)
+_BARE_NONE: Final = remade(NONE, 0.0, None, None)
+_BARE_DONE: Final = remade(DONE, 0.0, None, None)
 
 
 def none(idle: Duration = 0) -> HandleResult:
@@ -111,7 +112,7 @@ def none(idle: Duration = 0) -> HandleResult:
     """
     if idle == 0 and type(idle) is int:
         return _BARE_NONE
-    return _make(NONE, seconds(idle, "idle"), None, None)
+    return remade(NONE, seconds(idle, "idle"), None, None)
 
 
 def done(result: Any = None) -> HandleResult:
@@ -122,7 +123,7 @@ def done(result: Any = None) -> HandleResult:
     """
     if result is None:
         return _BARE_DONE
-    return _make(DONE, 0.0, None, result)
+    return remade(DONE, 0.0, None, result)
 
 
 def fail(error: BaseException | str, idle: Duration = 0) -> HandleResult:
@@ -141,4 +142,4 @@ def fail(error: BaseException | str, idle: Duration = 0) -> HandleResult:
         error = Exception(error)
     elif not isinstance(error, BaseException):
         raise TypeError(f"fail() takes an exception or a text, not {error!r}")
-    return _make(FAIL, seconds(idle, "idle"), error, None)
+    return remade(FAIL, seconds(idle, "idle"), error, None)

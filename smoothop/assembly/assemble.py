@@ -111,13 +111,15 @@ def merged_config(own: Config | None, fields: Mapping[str, Value]) -> Config:
 
 def _add(assembly: Assembly, worker: PlannedWorker, registry: Registry) -> None:
     try:
-        handler = registry.create(worker.table.handler.value, worker.table.settings)
+        reference, settings = worker.table.handler.value, worker.table.settings
+        handler = registry.create(reference, settings)
         config = merged_config(handler_calls(handler).config, worker.table.config)
-        assembly.operator.add_handler(worker.table.name, handler, config)
-    except (PluginLoadError, InvalidHandlerError) as error:
-        _sort_in(assembly, worker, [Problem(worker.table.where, str(error), is_load_failure=True)])
+        maker = registry.maker(reference, settings)
+        assembly.operator.add_handler(worker.table.name, handler, config, _maker=maker)
     except (ConfigError, ValueError) as error:
         _sort_in(assembly, worker, [Problem(worker.table.where, str(error))])
+    except (PluginLoadError, InvalidHandlerError) as error:
+        _sort_in(assembly, worker, [Problem(worker.table.where, str(error), is_load_failure=True)])
     else:
         assembly.workers.append(worker)
 

@@ -9,8 +9,10 @@ from smoothop.control.failures import Failure
 from smoothop.control.replies import reply
 from smoothop.control.room import Room
 from smoothop.control.waits import Limit, unless_gone
+from smoothop.control.wire import parse
 from smoothop.engine.completion import Completion
 from smoothop.engine.worker import Worker
+from smoothop.errors import StopTimeoutError
 from smoothop.events import Phase, Status
 
 if TYPE_CHECKING:
@@ -58,14 +60,42 @@ async def restart(room: Room, request: Request) -> Response:
     return _answer(worker, "restart", limit, changed=True)
 
 
+async def pause(room: Room, request: Request) -> Response:
+    """Let a worker handle nothing until it is resumed."""
+    worker = room.worker(request.path_params["name"])
+    changed = room.operator.pause(worker.name, by=str(request.state.connection.peer))
+    return reply(_result(worker, "pause", changed=changed))
+
+
+async def resume(room: Room, request: Request) -> Response:
+    """Let a paused worker go on."""
+    worker = room.worker(request.path_params["name"])
+    return reply(_result(worker, "resume", changed=room.operator.resume(worker.name)))
+
+
+async def scale(room: Room, request: Request) -> Response:
+    """Let a worker run another number of handle calls side by side."""
+    worker = room.worker(request.path_params["name"])
+    match parse(await request.body()):
+        case {"concurrency": wanted, **others} if not others:
+            pass
+        case _:
+            raise Failure("bad_request", 'the body is {"concurrency": N}')
+    changed = worker.config.concurrency != wanted
+    scaled = room.operator.update_config(worker.name, concurrency=wanted)
+    room.scaled.add(worker.name)
+    await unless_gone(request, asyncio.wrap_future(scaled))
+    return reply(_result(worker, "concurrency", changed=changed))
+
+
 async def _in_time(request: Request, worker: Worker, restarted: Completion, limit: Limit) -> None:
     """Wait for a restart, which has no limit of its own."""
     try:
         async with asyncio.timeout(limit.seconds):
             await unless_gone(request, asyncio.wrap_future(restarted))
     except TimeoutError:
-        what = f"worker {worker.name} was not restarted within {limit.seconds:g} s"
-        raise Failure("stop_timeout", what) from None
+        what = f"worker {worker.name} was not restarted within {limit.seconds:g} s: it still stops"
+        raise StopTimeoutError(what, {worker.name: worker.stack()}) from None
 
 
 def _answer(worker: Worker, action: str, limit: Limit, *, changed: bool) -> Response:

@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import stat
+import time
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,6 +25,8 @@ from smoothop.control.place import LONGEST, Place, places
 
 WAY_OUT: Final = "or go without control: --no-control"
 _BACKLOG: Final = 128
+_WRITING: Final = 0.02
+"""Seconds in which whoever has just got a lock has written who it is."""
 
 
 class Claim:
@@ -144,6 +147,7 @@ def _refuse_held(place: Place) -> None:
 
 def _taken(place: Place, lock: int) -> NameTakenError:
     """Return the error that names the holder, by what it has written."""
+    time.sleep(_WRITING)
     try:
         written = json.loads(os.pread(lock, 4096, 0))
         pid, since = int(written["pid"]), float(written["started_at"])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from smoothop.control.audit import Audit
 from smoothop.control.connections import Connection
 from smoothop.control.failures import Failure, failure_of
 from smoothop.control.guard import Guard
+from smoothop.control.peer import Peer
 from smoothop.control.replies import refusal
 from smoothop.control.room import Room
-from smoothop.control.table import Entry, Table
+from smoothop.control.table import Access, Entry, Table
 from smoothop.control.waits import ClientGoneError
 
 if TYPE_CHECKING:
@@ -36,12 +38,14 @@ class Gate:
         room: what the routes work on.
         table: the routes.
         guard: decides who may use them.
+        audit: where changes are noted.
     """
 
-    def __init__(self, room: Room, table: Table, guard: Guard) -> None:
+    def __init__(self, room: Room, table: Table, guard: Guard, audit: Audit) -> None:
         self._room = room
         self._table = table
         self._guard = guard
+        self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -57,9 +61,10 @@ class Gate:
 
     async def _answer(self, scope: Scope, receive: Receive, connection: Connection) -> Response:
         try:
-            entry, parameters = self._admitted(scope, connection)
+            entry, target = self._admitted(scope, connection.peer)
             body = await _body(receive)
-            scope["path_params"] = parameters
+            if entry.access is Access.CHANGE:
+                self._audit.admitted(connection.peer, entry.name, target, body)
             return await entry.endpoint(self._room, Request(scope, _Replay(body, receive)))
         except ClientGoneError:
             raise
@@ -69,14 +74,18 @@ class Gate:
                 logger.exception("a request could not be answered")
             return refusal(failure)
 
-    def _admitted(
-        self, scope: MutableMapping[str, Any], connection: Connection
-    ) -> tuple[Entry, dict[str, str]]:
-        request = Request(dict(scope))
-        rights = self._guard.rights(connection.peer, request.headers)
-        entry, parameters = self._table.find(request.method, scope["path"])
-        self._guard.admit(entry.access, rights)
-        return entry, parameters
+    def _admitted(self, scope: Scope, peer: Peer) -> tuple[Entry, str]:
+        """Return the entry for a request that may use it, and what it is about."""
+        rights = scope["state"]["rights"] = self._guard.rights(peer, Headers(scope=scope))
+        entry, scope["path_params"] = self._table.find(scope["method"], scope["path"])
+        target = scope["path_params"].get("name", scope["path"])
+        try:
+            self._guard.admit(entry.access, rights, peer)
+        except Failure as failure:
+            if entry.access is Access.CHANGE:
+                self._audit.refused(peer, entry.name, target, failure)
+            raise
+        return entry, target
 
 
 async def _body(receive: Receive) -> bytes:

@@ -10,6 +10,8 @@ from smoothop.control.answers import plain
 from smoothop.control.replies import reply
 from smoothop.control.room import Room
 from smoothop.engine.texts import thread_stack
+from smoothop.engine.worker import Worker
+from smoothop.events import Status
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -32,16 +34,25 @@ async def show_worker(room: Room, request: Request) -> Response:
     facts = room.facts.get(worker.name)
     document: dict[str, Any] = {
         "snapshot": worker.snapshot().to_dict(),
-        "stack": None,
+        "stack": _stack(worker),
         "config_origins": room.origins(worker.name),
         "handler": None if facts is None else dict(facts.handler),
     }
     return reply(document)
 
 
-async def show_stacks(_room: Room, _: Request) -> Response:
+async def show_stacks(room: Room, _: Request) -> Response:
     """Tell where all code stands."""
-    alive = {thread.ident: thread.name for thread in threading.enumerate()}
-    frames = sys._current_frames()  # noqa: SLF001 - documented
-    threads = {alive.get(ident, f"thread {ident}"): thread_stack(ident) for ident in frames}
-    return reply({"workers": {}, "threads": threads})
+    stacks = {worker.name: stack for worker in room.workers() if (stack := _stack(worker))}
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    threads = {
+        names.get(ident, f"thread {ident}"): thread_stack(ident)
+        for ident in sys._current_frames()  # noqa: SLF001 - documented
+    }
+    own = {f"smoothop-{name}" for name in stacks}
+    others = {name: stack for name, stack in threads.items() if name not in own}
+    return reply({"workers": stacks, "threads": others})
+
+
+def _stack(worker: Worker) -> str | None:
+    return worker.stack() if worker.status is Status.RUNNING else None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smoothop.control.answers import OperatorInfo
 from smoothop.engine.operator import Operator
 from smoothop.engine.worker import Worker
 from smoothop.errors import OperatorClosedError, WorkerNotFoundError
+
+if TYPE_CHECKING:
+    from smoothop.control.table import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,11 @@ class Room:
         operator: the operator.
         name: its name.
         version: of smoothop.
-        started_at: when the server started, in seconds since the epoch.
         read_only: whether every change is refused.
-        show_payloads: whether the audit log shows the messages that are sent.
         facts: worker's name -> what else is known of it.
         end: ends the operator as SIGTERM does; ``None`` if that is the application's business.
+        entries: the routes that there are.
+        started_at: when the server was made, in seconds since the epoch.
         scaled: names of the workers whose concurrency was changed from here.
         readers: how many follow the events now.
         readers_dropped: how many were dropped because they did not read.
@@ -47,11 +51,11 @@ class Room:
     operator: Operator
     name: str
     version: str
-    started_at: float
-    read_only: bool = False
-    show_payloads: bool = False
-    facts: Mapping[str, WorkerFacts] = field(default_factory=dict)
+    read_only: bool
+    facts: Mapping[str, WorkerFacts]
     end: Callable[[], None] | None = None
+    entries: Sequence[Entry] = ()
+    started_at: float = field(default_factory=time.time)
     scaled: set[str] = field(default_factory=set)
     readers: int = 0
     readers_dropped: int = 0

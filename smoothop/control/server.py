@@ -6,25 +6,33 @@ import asyncio
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from smoothop.assembly.addresses import parse_address
 from smoothop.assembly.versions import own_version
+from smoothop.control.audit import Audit
 from smoothop.control.claim import Claim, claim
 from smoothop.control.connections import Crowd
 from smoothop.control.gate import Gate
 from smoothop.control.guard import Guard
+from smoothop.control.listeners import listening
 from smoothop.control.place import Place
+from smoothop.control.plugin_routes import plugin_entries
 from smoothop.control.protocol import ControlProtocol
 from smoothop.control.room import Room, WorkerFacts
-from smoothop.control.table import Table
+from smoothop.control.table import ENTRIES, Table
+from smoothop.control.tokens import token_of
 from smoothop.engine.operator import Operator
+
+if TYPE_CHECKING:
+    from smoothop.plugins.registry import Registry
 
 LARGEST_HEAD: Final = 16 * 1024
 """Bytes that the head of a request may have."""
@@ -43,13 +51,15 @@ class ControlServer:
     Args:
         operator: for which it answers.
         name: under which clients find it; no two operators of a user have the same.
+        http: ``HOST:PORT`` to listen on as well; port 0 takes a free one.
+        token_file: holds the token that is asked for there; it is made if it is missing. Without
+            one, `http` must be an address of this machine alone, and changes nothing.
         read_only: whether every change is refused.
-        facts: what is known of the workers beside what they tell themselves.
+        show_payloads: whether the audit log shows the messages that are sent.
+        registry: whose hook plugins may add routes.
+        facts: what is known of the workers beside what they tell themselves; see `facts_of`.
         end: ends the operator gracefully; returns at once. Without it, to stop the operator means
             to stop its workers: its end is the application's business.
-
-    Raises:
-        ValueError: `name` is no name.
     """
 
     def __init__(
@@ -57,35 +67,53 @@ class ControlServer:
         operator: Operator,
         *,
         name: str = "default",
+        http: str | None = None,
+        token_file: Path | str | None = None,
         read_only: bool = False,
+        show_payloads: bool = False,
+        registry: Registry | None = None,
         facts: Mapping[str, WorkerFacts] | None = None,
         end: Callable[[], None] | None = None,
     ) -> None:
-        self._room = Room(
-            operator, name, own_version(), time.time(), read_only, facts=facts or {}, end=end
-        )
+        self._room = Room(operator, name, own_version(), read_only, facts or {}, end)
+        self._audit = Audit(show_payloads=show_payloads)
+        self._http = http
+        self._token_file = token_file
+        self._registry = registry
         self._claim: Claim | None = None
+        self._tcp: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._closing = asyncio.Event()
 
+    @property
+    def url(self) -> str | None:
+        """Where it listens over TCP, once it was started."""
+        if self._tcp is None:
+            return None
+        host, port = self._tcp.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
     def start(self) -> None:
         """Take the name and begin to answer.
 
         Raises:
+            ValueError: the name or the address is malformed.
             NameTakenError: another operator has the name; says which and since when.
-            ControlStartError: there is no place for the socket; says why.
+            ControlStartError: there is no place for the socket, the address is taken, or the
+                token file cannot be used; says why.
         """
         room = self._room
         self._claim = claim(room.name, os.environ, room.started_at)
-        room.workers()
-        gate = Gate(room, Table(), Guard(read_only=room.read_only))
+        try:
+            gate = self._gate()
+        except BaseException:
+            self.close()
+            raise
+        listeners = [one for one in (self._claim.listener, self._tcp) if one is not None]
         self._thread = threading.Thread(
-            target=self._run,
-            args=(gate, [self._claim.listener]),
-            name="smoothop-control",
-            daemon=True,
+            target=self._run, args=(gate, listeners), name="smoothop-control", daemon=True
         )
         self._thread.start()
         self._ready.wait()
@@ -95,6 +123,20 @@ class ControlServer:
         """Where its socket is; ``None`` while it does not answer."""
         return None if self._claim is None else self._claim.place
 
+    def _gate(self) -> Gate:
+        """Put together what answers; open the TCP socket."""
+        room, token, host = self._room, None, None
+        if self._token_file is not None:
+            token = token_of(Path(self._token_file))
+        if self._http is not None:
+            self._tcp = listening(self._http, has_token=token is not None)
+            host, _ = parse_address(self._http)
+        more = () if self._registry is None else plugin_entries(self._registry)
+        room.entries = (*ENTRIES, *more)
+        room.workers()
+        guard = Guard(read_only=room.read_only, token=token, host=host)
+        return Gate(room, Table(room.entries), guard, self._audit)
+
     def close(self) -> None:
         """Stop answering and give the name back; does nothing the second time."""
         if self._claim is None:
@@ -103,6 +145,9 @@ class ControlServer:
             with suppress(RuntimeError):  # the loop has ended by itself
                 self._loop.call_soon_threadsafe(self._closing.set)
             self._thread.join(_LAST_WORDS)
+        if self._tcp is not None:
+            self._tcp.close()
+            self._tcp = None
         self._claim.release()
         self._claim = None
 

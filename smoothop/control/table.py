@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from smoothop.control import acting, reading
+from smoothop.control import acting, following, health, openapi, reading, sending
 from smoothop.control.failures import Failure
 from smoothop.control.room import Room
 
-Endpoint = Callable[[Room, Request], Awaitable[Response]]
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+
+Endpoint = Callable[["Room", "Request"], Awaitable["Response"]]
 
 PLUGINS: Final = "/plugins/"
 """Before the routes of hook plugins; after it comes the name of the plugin."""
@@ -37,12 +40,14 @@ class Entry:
     """One method of one route.
 
     Attributes:
+        name: what it is called in the audit log and in the OpenAPI document.
         method: of HTTP.
         path: the path; ``{name}`` in it is a worker's name.
         access: what it takes to use it.
         endpoint: what answers; its docstring says what it does.
     """
 
+    name: str
     method: str
     path: str
     access: Access
@@ -50,14 +55,22 @@ class Entry:
 
 
 ENTRIES: Final = (
-    Entry("GET", "/operator", Access.READ, reading.show_operator),
-    Entry("POST", "/operator/stop", Access.CHANGE, acting.stop_operator),
-    Entry("GET", "/workers", Access.READ, reading.list_workers),
-    Entry("GET", "/workers/{name}", Access.READ, reading.show_worker),
-    Entry("POST", "/workers/{name}/start", Access.CHANGE, acting.start),
-    Entry("POST", "/workers/{name}/stop", Access.CHANGE, acting.stop),
-    Entry("POST", "/workers/{name}/restart", Access.CHANGE, acting.restart),
-    Entry("GET", "/stacks", Access.READ, reading.show_stacks),
+    Entry("operator", "GET", "/operator", Access.READ, reading.show_operator),
+    Entry("end", "POST", "/operator/stop", Access.CHANGE, acting.stop_operator),
+    Entry("workers", "GET", "/workers", Access.READ, reading.list_workers),
+    Entry("worker", "GET", "/workers/{name}", Access.READ, reading.show_worker),
+    Entry("start", "POST", "/workers/{name}/start", Access.CHANGE, acting.start),
+    Entry("stop", "POST", "/workers/{name}/stop", Access.CHANGE, acting.stop),
+    Entry("restart", "POST", "/workers/{name}/restart", Access.CHANGE, acting.restart),
+    Entry("pause", "POST", "/workers/{name}/pause", Access.CHANGE, acting.pause),
+    Entry("resume", "POST", "/workers/{name}/resume", Access.CHANGE, acting.resume),
+    Entry("scale", "PUT", "/workers/{name}/concurrency", Access.CHANGE, acting.scale),
+    Entry("send", "POST", "/workers/{name}/messages", Access.CHANGE, sending.send),
+    Entry("events", "GET", "/events", Access.READ, following.follow),
+    Entry("stacks", "GET", "/stacks", Access.READ, reading.show_stacks),
+    Entry("openapi", "GET", "/openapi.json", Access.READ, openapi.describe),
+    Entry("livez", "GET", "/livez", Access.OPEN, health.live),
+    Entry("readyz", "GET", "/readyz", Access.OPEN, health.ready),
 )
 
 

@@ -3,6 +3,6 @@
 It knows the words (errors, results, config, events, handlers) and nothing of plugins, files, the
 command line or the network. Read it in this order: `supervision` (what to do next, pure),
 `machine` (time, locks, threads), `waiting`, `receipt`, `mailbox`, `slot` (one loop of a worker),
-`thread_runner` and `loop_runner` (who drives a slot), `core` (the state of one worker),
-`operator`.
+`thread_runner`, `pool_runner` and `loop_runner` (who drives a slot), `core` (the state of one
+worker), `operator`. Where slots share threads: `agenda`, `growth`, `pool`.
 """

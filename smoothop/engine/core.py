@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.operator import Operator
+    from smoothop.engine.process.recipe import Maker
     from smoothop.handlers import HandlerCalls
 
 
@@ -53,12 +54,17 @@ class WorkerCore:
         calls: HandlerCalls,
         config: Config,
         logger: logging.Logger,
+        *,
+        maker: Maker | None = None,
     ) -> None:
         self.operator = operator
         self.machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
         self.name = name
         self.calls = calls
         self.config = refuse_unbuilt(config)
+        self._maker = maker
+        self._recipe: bytes | None = None
+        self._make_ready(config)
         self.log = WorkerLog(logger, name)
         self.handler_logger = handler_logger(logger, name)
         self.lock = self.machine.lock()
@@ -163,6 +169,7 @@ class WorkerCore:
         """
         slots_only = changes.keys() == {"concurrency"}
         in_force = Completion(self.machine, (self,), "its own restart", every=not slots_only)
+        self._make_ready(replace(self.config, **changes))  # not with the lock: it runs user code
         with self.lock:
             if self.mailbox.refusal is not None:
                 raise self.mailbox.refusal()
@@ -436,11 +443,22 @@ class WorkerCore:
             self._launch_failed(run, error)
             raise SmoothopError(f"worker {self.name} could not be started: {error}") from error
 
+    def _make_ready(self, config: Config) -> None:
+        """Find out, as soon as that is wanted, how to make the handler in a child process."""
+        if config.run_in == "process" and self._recipe is None:
+            from smoothop.engine.process.recipe import recipe  # noqa: PLC0415 - few need it
+
+            self._recipe = recipe(self.calls, self._maker)
+
     def _launch_slot(self, slot: Slot) -> None:
         if self.calls.is_async:
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
         elif slot.run.config.run_in == "pool":
             self.operator._shared_threads().launch(slot)  # noqa: SLF001 - the same
+        elif self._recipe is not None and slot.run.config.run_in == "process":
+            from smoothop.engine.process.runner import launch  # noqa: PLC0415 - as above
+
+            launch(slot, self._recipe)
         else:
             launch_thread(slot)
 
@@ -558,7 +576,6 @@ def refuse_unbuilt(config: Config) -> Config:
         ConfigError: names the field.
     """
     later: dict[str, Callable[[Any], bool]] = {
-        "run_in": lambda value: value == "process",
         "stuck_after": lambda value: value != 0,
     }
     for field, asks in later.items():

@@ -6,8 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from smoothop.engine.circles import Need, endless_circle
 from smoothop.errors import SmoothopError
@@ -20,13 +19,22 @@ if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
 
 
+class Carrying(Protocol):
+    """Who drives slots in a task, one after the other."""
+
+    @property
+    def slot(self) -> Slot | None:
+        """The one it drives now."""
+        ...
+
+
 class _Here(threading.local):
     slot: Slot | None = None
     has_tasks: bool = False
 
 
 _here = _Here()
-_tasks: WeakKeyDictionary[Task[None], Slot] = WeakKeyDictionary()
+_CARRIER: Final = "_smoothop_carrier"
 
 
 def enter_thread(slot: Slot | None) -> None:
@@ -34,19 +42,20 @@ def enter_thread(slot: Slot | None) -> None:
     _here.slot = slot
 
 
-def enter_task(task: Task[None], slot: Slot) -> None:
-    """Say that `task` belongs to `slot`.
+def enter_task(task: Task[None], carrier: Carrying) -> None:
+    """Say that `task` belongs to whichever slot `carrier` drives.
 
     Tasks that a handler starts beside it do not: they may wait for the worker's stop.
     """
-    _tasks[task] = slot
+    # On the task itself: a table of them, with weak keys, takes five times as long to ask, and
+    # would keep each for ever, because its carrier holds it.
+    setattr(task, _CARRIER, carrier)
     _here.has_tasks = True
 
 
-def leave_task(task: Task[None] | None) -> None:
-    """Say that `task` has ended: its slot holds it, so it would never be forgotten by itself."""
-    if task is not None:
-        _tasks.pop(task, None)
+def leave_task(task: Task[None]) -> None:
+    """Say that `task` has ended."""
+    delattr(task, _CARRIER)
 
 
 def current_slot() -> Slot | None:
@@ -59,7 +68,8 @@ def current_slot() -> Slot | None:
         task = asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
-    return None if task is None else _tasks.get(task)
+    carrier: Carrying | None = getattr(task, _CARRIER, None)
+    return None if carrier is None else carrier.slot
 
 
 class UnlimitedWait(NamedTuple):

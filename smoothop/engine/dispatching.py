@@ -38,7 +38,7 @@ def wait_for_room(core: WorkerCore, receipt: Receipt, limit: float | None) -> Re
             ),
         )
     waiter = Waiter(core.machine)
-    wait = _RoomWait(core, receipt, limit, waiter)
+    wait = RoomWait(core, receipt, limit, waiter)
     try:
         while not wait.accepted():
             waiter.wait(wait.left())
@@ -50,7 +50,7 @@ def wait_for_room(core: WorkerCore, receipt: Receipt, limit: float | None) -> Re
 async def wait_for_room_async(core: WorkerCore, receipt: Receipt, limit: float | None) -> Receipt:
     """Do the same without blocking the running event loop."""
     waiter = LoopWaiter(running_loop())
-    wait = _RoomWait(core, receipt, limit, waiter)
+    wait = RoomWait(core, receipt, limit, waiter)
     try:
         while not wait.accepted():
             await waiter.wait(wait.left())
@@ -79,7 +79,7 @@ async def dispatch_inside_async(
         return await wait_for_room_async(core, receipt, limit)
 
 
-class _RoomWait:
+class RoomWait:
     """One dispatcher's wait for room in a mailbox."""
 
     def __init__(

@@ -3,7 +3,7 @@
 Once in a *tick*, while somebody waits for a thread, the pool's watch looks and tells `Growth` what
 it sees::
 
-    has somebody waited a whole tick?
+    has somebody waited a whole tick, and were the carriers not brisk just before?
       no  ──────────────────────────────────> start from 1 again
       yes ── the look comes in time ────────> 1, 2, 4, 8, ... threads more
              it comes late: is every carrier where it was at the last look?
@@ -13,6 +13,8 @@ it sees::
 A look that comes in time proves that the interpreter was free within the tick: so it is threads
 that are missing. If even the watch has to wait for the interpreter, one more thread would mostly
 wait beside it; still, handlers that calculate for ever must not keep the others out for ever.
+Carriers that come back every few microseconds need no company even if they pause: it was the
+machine that had something else to do.
 """
 
 from __future__ import annotations
@@ -25,6 +27,12 @@ TICK: Final = 0.001
 
 LATE: Final = 0.003
 """Seconds after which a look counts as late; who waits for the interpreter waits 5 ms."""
+
+BRISK: Final = 5_000
+"""Returns a second for each carrier from which on it is not the handlers that make others wait."""
+
+BRISK_FOR: Final = 0.02
+"""Seconds after such a look in which none is added."""
 
 PATIENCE: Final = 0.05
 """Seconds for each carrier that those who calculate may go on before one more is added."""
@@ -68,14 +76,17 @@ class Growth:
         self._step = 1
         self._returned = -1
         self._quiet_since = 0.0
+        self._looked_at = 0.0
+        self._brisk_until = 0.0
         self._is_exhausted = False
 
     def more(self, look: Look) -> int:
         """Return how many more carriers are needed, whether that many are allowed or not."""
+        self._note_briskness(look)
         if not look.waited or look.returned != self._returned:
             self._returned, self._quiet_since = look.returned, look.now
             self._is_exhausted = False
-        if not look.waited:
+        if not look.waited or look.now < self._brisk_until:
             self._step = 1
             return 0
         if look.late and not look.stands_still:
@@ -91,6 +102,12 @@ class Growth:
             return False
         self._is_exhausted = look.now - self._quiet_since >= EXHAUSTED_AFTER
         return self._is_exhausted
+
+    def _note_briskness(self, look: Look) -> None:
+        expected = BRISK * look.carriers * (look.now - self._looked_at)
+        if self._returned >= 0 and look.returned - self._returned > expected:
+            self._brisk_until = look.now + BRISK_FOR
+        self._looked_at = look.now
 
     def _more_beside_busy_ones(self, look: Look) -> int:
         if look.now - self._quiet_since < PATIENCE * look.carriers:

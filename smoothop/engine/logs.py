@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,16 +64,28 @@ def write(
     **fields: object,
 ) -> None:
     """Write a record; `fields` become its attributes. Never raises."""
-    try:
+    with fenced(message):
         if logger.isEnabledFor(level):
             logger.log(level, message, *args, exc_info=cause, extra=fields)
-    except BaseException:  # noqa: BLE001 - the fence around log handlers, which are user code
+
+
+@contextmanager
+def fenced(message: str) -> Iterator[None]:
+    """Let nothing out that a log handler raises on `message`: log handlers are user code."""
+    try:
+        yield
+    except BaseException:  # noqa: BLE001 - the fence
         _report_broken_logging(message)
 
 
 def handler_logger(logger: logging.Logger, worker: str) -> LoggerAdapter:
     """Return the logger a handler is given: a child of the operator's, with the worker's name."""
-    return _HandlerLogger(logger.getChild("handler"), {"worker": worker})
+    return naming(logger.getChild("handler"), worker)
+
+
+def naming(logger: logging.Logger, worker: str) -> LoggerAdapter:
+    """Return `logger` so that its records carry the worker's name."""
+    return _HandlerLogger(logger, {"worker": worker})
 
 
 class _HandlerLogger(LoggerAdapter):

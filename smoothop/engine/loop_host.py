@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
+from smoothop.engine.loop_crew import LoopCrew
 from smoothop.engine.loop_runner import LoopRunner
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ class LoopHost:
         self._machine = machine
         self._logger = logger
         self._lock = machine.lock()
-        self._loop = loop
-        self._ident: int | None = None if loop is None else threading.get_ident()
+        self._crew: LoopCrew | None = None
+        if loop is not None:
+            self._crew = LoopCrew(loop, machine, threading.get_ident())
         self._thread: Thread | None = None
         self._left: Collection[WorkerCore] = ()
 
@@ -43,21 +45,20 @@ class LoopHost:
         Raises:
             RuntimeError: the loop is closed, or the system gives no thread for it.
         """
-        loop = self._ready_loop()
-        runner = LoopRunner(slot, loop)
-        slot.run.loop_thread = self._ident
-        runner.launch()
+        crew = self._ready_crew()
+        slot.run.loop_thread = crew.thread
+        LoopRunner(slot, crew).call()
 
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Have `function` called on the loop, from any thread; ``False`` if no loop runs."""
         with self._lock:
-            loop = self._loop
+            crew = self._crew
         try:
-            if loop is not None:
-                loop.call_soon_threadsafe(function)
+            if crew is not None:
+                crew.loop.call_soon_threadsafe(function)
         except RuntimeError:  # it is closed
             return False
-        return loop is not None
+        return crew is not None
 
     def close(self, cores: Collection[WorkerCore], *, stuck: bool) -> None:
         """End the own loop and its thread; the caller's loop is left alone.
@@ -68,26 +69,25 @@ class LoopHost:
                 either, so nobody waits for that.
         """
         with self._lock:
-            loop, thread, self._thread = self._loop, self._thread, None
+            crew, thread, self._thread = self._crew, self._thread, None
             self._left = cores
-        if loop is None or thread is None:
+        if crew is None or thread is None:
             return
-        loop.call_soon_threadsafe(loop.stop)
+        crew.loop.call_soon_threadsafe(crew.loop.stop)
         if not stuck and thread.ident != threading.get_ident():
             thread.join(2 * LAST_TASKS)
 
-    def _ready_loop(self) -> asyncio.AbstractEventLoop:
+    def _ready_crew(self) -> LoopCrew:
         with self._lock:
-            if self._loop is None:
+            if self._crew is None:
                 loop = self._machine.event_loop()
                 try:
                     self._thread = self._machine.spawn(lambda: self._run(loop), "smoothop-loop")
                 except RuntimeError:
                     loop.close()
                     raise
-                self._ident = self._thread.ident
-                self._loop = loop
-            return self._loop
+                self._crew = LoopCrew(loop, self._machine, self._thread.ident)
+            return self._crew
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
@@ -101,7 +101,9 @@ class LoopHost:
             self._finish_left()
 
     def _finish_left(self) -> None:
-        """Say the last word for workers whose task never began or did not end: it never will."""
+        """Say the last word for slots that did not end, or that never came as far as the loop."""
+        if self._crew is not None:
+            self._crew.throw_all_away()
         for core in self._left:
             run = core.run
             if run is not None and run.loop_thread is not None:

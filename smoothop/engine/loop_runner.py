@@ -1,117 +1,228 @@
-"""Drives a slot of an async handler as a task on an event loop."""
+"""`LoopRunner`: one slot of an async handler on an event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from contextvars import Context as VariableContext
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
-from smoothop.engine.current import enter_task, leave_task
 from smoothop.engine.supervision import CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
-from smoothop.engine.waiting import LoopWaiter
 
 if TYPE_CHECKING:
+    from smoothop.engine.loop_carrier import OwnCarrier
+    from smoothop.engine.loop_crew import LoopCrew
+    from smoothop.engine.mailbox import Sleeper
     from smoothop.engine.slot import Slot
 
+    Turn = Coroutine[Any, Any, LeaveReason | None]
+
 FAIR_SHARE: Final = 0.001
-"""Seconds a worker may keep calling a handler that never suspends before others get the loop."""
+"""Seconds that handlers which never suspend may go on before others get the loop."""
+
+
+class Place(Enum):
+    """Where a slot is."""
+
+    NEW = "new"
+    PARKED = "parked"
+    DUE = "due"
+    CARRIED = "carried"
+    OVER = "over"
+
+
+# By these names: up to Python 3.11, `Place.DUE` itself runs a property in Python.
+NEW: Final = Place.NEW
+PARKED: Final = Place.PARKED
+DUE: Final = Place.DUE
+CARRIED: Final = Place.CARRIED
+OVER: Final = Place.OVER
 
 
 class LoopRunner:
-    """One slot's task, and the grace it has after it was asked to stop."""
+    """Carries out a slot's decisions, in turns: from when it is due until it is parked again.
 
-    def __init__(self, slot: Slot, loop: asyncio.AbstractEventLoop) -> None:
-        self._slot = slot
-        self._loop = loop
+    A parked one holds no task. In a turn the task of a carrier drives it, inside context
+    variables that are the slot's own and last from start to stop. All but `call`, `wake` and
+    `asked_to_stop` belongs to the loop's thread.
+
+    Attributes:
+        slot: the slot.
+        place: where it is.
+        context: its context variables.
+        own_carrier: the carrier that serves only this one, if it needs one.
+        turn: the coroutine of the present turn.
+    """
+
+    __slots__ = (
+        "_crew",
+        "_grace_timer",
+        "_in_call",
+        "_sleeper",
+        "_task",
+        "_thrown_away",
+        "_ticket",
+        "context",
+        "own_carrier",
+        "place",
+        "slot",
+        "turn",
+    )
+
+    def __init__(self, slot: Slot, crew: LoopCrew) -> None:
+        self.slot = slot
+        self.place = NEW
+        # Empty, as that of a new thread: what the starter had set is not the worker's.
+        self.context = VariableContext()
+        self.own_carrier: OwnCarrier | None = None
+        self.turn: Turn | None = None
+        self._thrown_away = False
+        self._crew = crew
         self._task: asyncio.Task[None] | None = None
         self._in_call = False
         self._grace_timer: asyncio.TimerHandle | None = None
-        self._grace = seconds(slot.run.config.stop_grace, "stop_grace")
+        self._sleeper: Sleeper | None = None
+        self._ticket = 0
         slot.runner = self
         slot.stack = self._stack
 
-    def launch(self) -> None:
-        """Start the task; from any thread.
+    @property
+    def needs_own_task(self) -> bool:
+        """Whether all of it must run in one task.
+
+        What `setup` opens may belong to the task that opened it, as a task group does and a
+        cancel scope of anyio; then `teardown` has to close it in the same one.
+        """
+        calls = self.slot.calls
+        return calls.setup is not None or calls.teardown is not None
+
+    # -- from any thread
+
+    def call(self) -> None:
+        """Let it look what there is to do; the first time, let it begin.
 
         Raises:
             RuntimeError: the loop is closed.
         """
-        # An empty context, as a new thread has: what the starter had set is not the worker's.
-        self._loop.call_soon_threadsafe(self._create_task, context=VariableContext())
+        self._crew.call(self)
+
+    def wake(self) -> None:
+        """See `Wakeable.wake`."""
+        try:
+            self._crew.call(self)
+        except RuntimeError:  # the loop is closed: nothing is handled there any more
+            pass
 
     def asked_to_stop(self) -> None:
-        """Begin the grace time; from any thread."""
+        """End its sleep, or begin the grace time of the present call."""
         try:
-            self._loop.call_soon_threadsafe(self._begin_grace)
-        except RuntimeError:  # the loop was closed under the worker: its task runs no more
-            self._slot.core.slot_finished(self._slot, "cancelled")
+            self._crew.call(self)
+        except RuntimeError:  # the loop was closed under the worker: none of its code runs
+            self.finish("cancelled")
 
     # -- on the loop's thread
 
-    def _create_task(self) -> None:
-        self._task = self._loop.create_task(self._run(), name=f"smoothop-{self._slot.label}")
-        enter_task(self._task, self._slot)
-        self._task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        # A task that is cancelled before its first step never gets to say so itself.
-        leave_task(task)
-        if task.cancelled():
-            self._slot.core.slot_finished(self._slot, "cancelled")
-
-    async def _run(self) -> None:
-        slot = self._slot
-        reason: LeaveReason = "panic limit"
-        try:
-            reason = await self._drive()
-        except BaseException as error:
-            if isinstance(error, GeneratorExit):
-                raise  # the loop is gone and the coroutine is being thrown away
-            slot.core.broke(error)
-        finally:
-            leave_task(self._task)
-            slot.core.slot_finished(slot, reason)
-
-    async def _drive(self) -> LeaveReason:
-        slot = self._slot
-        decision = slot.begin()
+    async def drive(self, task: asyncio.Task[None]) -> LeaveReason | None:
+        """Go on until it is parked again (``None``) or has come to its end (then why)."""
+        self._task = task
+        slot, decision = self.slot, self._resume()
         while not isinstance(decision, End):
             if decision is CALL:
                 decision = await self._handle()
             elif decision is SET_UP:
                 decision = await self._set_up()
+            elif self._park(decision):
+                return None
             else:
-                decision = await self._sleep(decision)
+                decision = slot.woken(None)
         if slot.tears_down():
             await self._tear_down()
         return decision.reason
 
+    def finish(self, reason: LeaveReason) -> None:
+        """Say the last word: none of its code runs any more."""
+        self.place = OVER
+        self.slot.core.slot_finished(self.slot, reason)
+        self._crew.left(self)
+
+    def throw_away(self) -> None:
+        """End it on the spot, in the middle of a turn even: its loop runs no more."""
+        self._thrown_away = True
+        if self.turn is not None:
+            try:
+                self.context.run(self.turn.close)
+            except BaseException as error:  # noqa: BLE001 - of the handler, which will not go on
+                self.slot.core.broke(error)
+        self.finish("cancelled")
+
+    def called_in_turn(self) -> None:
+        """Somebody has called it while it is carried."""
+        if self._in_call and self.slot.run.stopping:
+            self._begin_grace()
+
+    def take_cancellation(self, task: asyncio.Task[None]) -> None:
+        """Take a cancellation of its task for a request to stop; one the handler made up is not."""
+        if not task.cancelling():
+            return
+        # Swallowed here, so it must be taken back, or the next timeout inside would misfire.
+        while task.cancelling():
+            task.uncancel()
+        if not self.slot.run.stopping:
+            self.slot.core.ask_stop("cancelled")  # not by us: as when a loop shuts down
+
+    # -- inside
+
+    def _resume(self) -> Decision:
+        self.place = CARRIED
+        if self._sleeper is None:
+            return self.slot.begin()
+        if self._ticket:
+            self._crew.forget(self._ticket)
+        return self.slot.woken(self._sleeper)
+
+    def _park(self, wait: Wait) -> bool:
+        # A call that comes from now on makes it due again; one before was for an earlier sleep.
+        self.place = PARKED
+        sleeper = self.slot.lie_down(wait, self)
+        if sleeper is None:
+            self.place = CARRIED
+            return False
+        self._sleeper = sleeper
+        self._task = None
+        self._ticket = 0 if wait.until is None else self._crew.park(self, wait.until)
+        return True
+
     async def _handle(self) -> Decision:
-        slot, monotonic = self._slot, self._slot.core.machine.monotonic
+        slot, monotonic = self.slot, self.slot.core.machine.monotonic
         handle = slot.calls.handle
         turn = began = monotonic()
         while True:
             if began - turn > FAIR_SHARE:
-                await self._pause(asyncio.sleep(0))
+                await self._pause()
                 turn = monotonic()
             context = slot.next_context()
             if context is None:
                 return slot.nothing_to_call()
             slot.since = began = monotonic()
+            self._in_call = True
             try:
-                result = await self._call(handle(context))
+                result = await handle(context)
             except BaseException as error:  # noqa: BLE001 - the fence around handlers
                 return self._raised(error)
+            finally:
+                self._in_call = False
+                if self._grace_timer is not None:
+                    self._end_grace()
             decision = slot.returned(result, began)
             if decision is not CALL:
                 return decision
 
     async def _set_up(self) -> Decision:
-        slot = self._slot
+        slot = self.slot
         context = slot.setup_context()
         try:
             await self._call(slot.calls.setup(context))  # type: ignore[misc]  # there is one here
@@ -120,70 +231,54 @@ class LoopRunner:
         return slot.set_up()
 
     async def _tear_down(self) -> None:
-        slot = self._slot
+        slot = self.slot
         context = slot.setup_context()
         try:
             await self._call(slot.calls.teardown(context))  # type: ignore[misc]  # there is one here
         except BaseException as error:  # noqa: BLE001 - the fence around handlers
             slot.core.teardown_failed(error)
 
-    async def _call(self, coroutine: Awaitable[Any]) -> Any:
+    async def _call(self, coroutine: Awaitable[Any]) -> None:
         """Await user code; while the worker is stopping, within the grace time."""
         self._in_call = True
-        if self._slot.run.stopping:
-            self._begin_grace()
+        self.called_in_turn()
         try:
-            return await coroutine
+            await coroutine
         finally:
             self._in_call = False
-            if self._grace_timer is not None:
-                self._grace_timer.cancel()
-                self._grace_timer = None
+            self._end_grace()
 
-    async def _sleep(self, wait: Wait) -> Decision:
-        slot = self._slot
-        waiter = LoopWaiter(self._loop)
-        sleeper = slot.lie_down(wait, waiter)
-        if sleeper is not None:
-            monotonic = slot.core.machine.monotonic
-            left = None if wait.until is None else wait.until - monotonic()
-            await self._pause(waiter.wait(left))
-        return slot.woken(sleeper)
-
-    async def _pause(self, sleep: Awaitable[object]) -> None:
+    async def _pause(self) -> None:
         try:
-            await sleep
+            await asyncio.sleep(0)
         except asyncio.CancelledError:
-            self._take_cancellation()
+            self._take_own_cancellation()
 
     def _raised(self, error: BaseException) -> Decision:
-        if isinstance(error, GeneratorExit) and self._loop.is_closed():
-            raise error  # the coroutine is being thrown away: it must not go on
+        if self._thrown_away:
+            raise error
         if isinstance(error, asyncio.CancelledError):
-            self._take_cancellation()
-        return self._slot.panicked(error)
+            self._take_own_cancellation()
+        return self.slot.panicked(error)
 
-    def _take_cancellation(self) -> None:
-        """Take a cancellation of the task for a request to stop; one the handler made up is not."""
-        task = self._task
-        if task is None or not task.cancelling():
-            return
-        # Swallowed here, so it must be taken back, or the next timeout inside would misfire.
-        while task.cancelling():
-            task.uncancel()
-        if not self._slot.run.stopping:
-            self._slot.core.ask_stop("cancelled")  # not by us: as when a loop shuts down
+    def _take_own_cancellation(self) -> None:
+        if self._task is not None:
+            self.take_cancellation(self._task)
 
     def _begin_grace(self) -> None:
-        if self._in_call and self._grace_timer is None and self._task is not None:
-            self._grace_timer = self._loop.call_later(self._grace, self._task.cancel)
+        if self._grace_timer is None and self._task is not None:
+            grace = seconds(self.slot.run.config.stop_grace, "stop_grace")
+            self._grace_timer = self._crew.loop.call_later(grace, self._task.cancel)
+
+    def _end_grace(self) -> None:
+        if self._grace_timer is not None:
+            self._grace_timer.cancel()
+            self._grace_timer = None
 
     def _stack(self) -> str:
-        task = self._task
-        if task is None:
-            return "(not begun yet)"
-        coroutine = task.get_coro()
-        if inspect.getcoroutinestate(coroutine) == inspect.CORO_RUNNING:  # type: ignore[arg-type]  # of _run()
-            return thread_stack(self._slot.run.loop_thread)  # it holds up the whole loop
-        frames = awaited_frames(coroutine)
-        return frame_stack(frames) if frames else "(the task has ended)"
+        turn = self.turn
+        if turn is None:
+            return f"({self.place.value}: none of its code runs)"
+        if inspect.getcoroutinestate(turn) == inspect.CORO_RUNNING:
+            return thread_stack(self.slot.run.loop_thread)  # it holds up the whole loop
+        return frame_stack(awaited_frames(turn))

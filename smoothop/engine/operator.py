@@ -81,6 +81,12 @@ class HandlerSource(Protocol):
         """
         ...
 
+    def maker(
+        self, reference: str, settings: Mapping[str, Any] | None = None
+    ) -> Callable[[], object] | None:
+        """Return what makes that handler in another process, if anything can."""
+        ...
+
 
 class Operator:
     """Registers handlers, runs each as a named worker, and stops them all.
@@ -161,7 +167,8 @@ class Operator:
         for name in discovered if names is None else names:
             try:
                 handler = registry.create(name, given.get(name))
-                operator.add_handler(name.partition("@")[0], handler)
+                maker = registry.maker(name, given.get(name))
+                operator.add_handler(name.partition("@")[0], handler, _maker=maker)
             except (PluginError, InvalidHandlerError) as error:
                 if names is not None:
                     raise
@@ -170,7 +177,14 @@ class Operator:
 
     # -- which workers there are
 
-    def add_handler(self, name: str, handler: object, config: Config = _DEFAULT) -> Worker:
+    def add_handler(
+        self,
+        name: str,
+        handler: object,
+        config: Config = _DEFAULT,
+        *,
+        _maker: Callable[[], Any] | None = None,
+    ) -> Worker:
         """Register a handler as the worker `name`; does not start it.
 
         Args:
@@ -180,7 +194,8 @@ class Operator:
 
         Raises:
             ValueError: the name is malformed.
-            InvalidHandlerError: `handler` is not a handler; says what is wrong with it.
+            InvalidHandlerError: `handler` is not a handler, or cannot be made in the process it is
+                to run in; says what is wrong with it.
             WorkerExistsError: there is a worker of that name.
             ConfigError: the config asks for what this version cannot do.
             OperatorClosedError: the operator is closed.
@@ -190,7 +205,7 @@ class Operator:
         chosen = calls.config if config is _DEFAULT and calls.config is not None else config
         if not isinstance(chosen, Config):
             raise ValueError(f"config: a smoothop.Config, not {chosen!r}")
-        core = WorkerCore(self, name, calls, chosen, self._logger)
+        core = WorkerCore(self, name, calls, chosen, self._logger, maker=_maker)
         view = Worker(core)
         watches = self._observers.watches(view, handler)
         with self._lock:
@@ -200,7 +215,8 @@ class Operator:
             if name in self._cores:
                 raise WorkerExistsError(name)
             for ring in self._rings:
-                core.audience.attach(ring)
+                if ring.follows(name):
+                    core.audience.attach(ring)
             for watch in watches:
                 begin_watch(core, watch)
             self._views[name] = view
@@ -464,22 +480,31 @@ class Operator:
             return receipt
         return await wait_for_room_async(core, receipt, limit)
 
-    def metrics(self, *, maxsize: int = 1024, kinds: Iterable[str] | None = None) -> MetricStream:
+    def metrics(
+        self,
+        *,
+        maxsize: int = 1024,
+        kinds: Iterable[str] | None = None,
+        worker: str | None = None,
+    ) -> MetricStream:
         """Return a new stream of the events of all workers, from now until the operator closes.
 
         Args:
             maxsize: how many events may wait to be read; beyond that the oldest is dropped.
             kinds: only these kinds of event; ``None``: all.
+            worker: only those of the worker of this name, over its restarts and also if it is
+                added later; ``None``: of all.
 
         Raises:
             ValueError: there is no such kind, or `maxsize` is not a whole number above 0.
         """
-        ring = Ring(self._machine, checked_maxsize(maxsize), checked_kinds(kinds))
+        ring = Ring(self._machine, checked_maxsize(maxsize), checked_kinds(kinds), worker)
         with self._lock:
             self._refuse_closed()
             self._rings.append(ring)
             for core in self._cores.values():
-                core.audience.attach(ring)
+                if ring.follows(core.name):
+                    core.audience.attach(ring)
         return MetricStream(self._machine, ring, self._unlisten)
 
     def observe(self, observer: Observer) -> None:
@@ -568,6 +593,13 @@ class Operator:
     def _core(self, name: str) -> WorkerCore:
         core = self._cores.get(name)
         if core is None or self._closed is not None:
+            raise self._missing(name)
+        return core
+
+    def _target(self, name: str) -> WorkerCore:
+        """Return the worker that a message goes to; for those who dispatch without blocking."""
+        core = self._cores.get(name)
+        if core is None:
             raise self._missing(name)
         return core
 

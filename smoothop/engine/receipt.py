@@ -20,7 +20,8 @@ from smoothop.errors import SmoothopError
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
 
-_OWN_OUTCOME: Final = "the outcome of a message to itself"
+OWN_OUTCOME: Final = "the outcome of a message to itself"
+OWN_DELIVERY: Final = "the delivery of a message to itself"
 
 
 class _Failure(NamedTuple):
@@ -92,9 +93,9 @@ class Receipt(Latch):
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.delivered and not self.is_set:
-            refuse_own_message(self._core, self, "the delivery of a message to itself")
+            refuse_own_message(self._core, self, OWN_DELIVERY)
             refuse_blocking_loop((self._core,))
-            self._delivery_latch().wait(self._core.machine, limit)
+            self.delivery_latch().wait(self._core.machine, limit)
         return self.delivered
 
     def result(self, timeout: Duration | None = None) -> Any:
@@ -124,7 +125,7 @@ class Receipt(Latch):
             if slot is None:
                 yield from self.wait_async(None).__await__()
             else:
-                refuse_own_message(self._core, self, _OWN_OUTCOME)
+                refuse_own_message(self._core, self, OWN_OUTCOME)
                 need = turn_of(self._core, self)
                 with waits_without_limit(slot, need, "an outcome", self.done):
                     yield from self.wait_async(None).__await__()
@@ -165,14 +166,15 @@ class Receipt(Latch):
         if slot is None:  # no handler waits, so nobody can be waiting for the caller
             refuse_blocking_loop((core,))
             return self.wait(core.machine, limit)
-        refuse_own_message(core, self, _OWN_OUTCOME)
+        refuse_own_message(core, self, OWN_OUTCOME)
         refuse_blocking_loop((core,))
         if limit is not None:
             return self.wait(core.machine, limit)
         with waits_without_limit(slot, turn_of(core, self), "an outcome", self.done):
             return self.wait(core.machine, None)
 
-    def _delivery_latch(self) -> Latch:
+    def delivery_latch(self) -> Latch:
+        """Return what is set when the message is delivered or never will be."""
         with MAKING:
             if self.delivery is None:
                 self.delivery = Latch()

@@ -67,7 +67,7 @@ class Run:
         self.config: Config = core.config
         self.budget: PanicBudget = PanicBudget(Policy.of(core.config))
         self.begun = False
-        self.is_set_up: bool = core.calls.setup is None
+        self.is_set_up: bool = core.calls.setup is None and core.config.run_in != "process"
         self.started_at = core.machine.time()
         self.stopping = False
         self.stop = Latch()

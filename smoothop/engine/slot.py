@@ -109,7 +109,9 @@ class Slot:
         self.reported: float | None = None
         self.receipt: Receipt | None = None
         self.stack: Callable[[], str] = lambda: "(not begun yet)"
-        self._supervision = Supervision(run.budget, is_set_up=run.is_set_up)
+        # In a child process each slot has a handler of its own.
+        is_set_up = run.is_set_up and run.config.run_in != "process"
+        self._supervision = Supervision(run.budget, is_set_up=is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
         self._polling = self._make_context(self)
@@ -201,7 +203,7 @@ class Slot:
         """`handle`, called at `began`, returned `result`."""
         now = self._monotonic()
         if type(result) is not HandleResult:
-            return self.panicked(_wrong_result(result))
+            return self.panicked(wrong_result(result))
         receipt, status = self.receipt, result.status
         self.handled += 1
         if self._audience.handle or status is FAIL:
@@ -264,6 +266,12 @@ class Slot:
             self.core.mailbox.get_up(sleeper)
         self.until = None
         return self._go_on()
+
+    def lose_setup(self) -> None:
+        """What was set up is gone: `setup` is due again, before any message; from any thread."""
+        with self.core.lock:
+            self._supervision.lose_setup()
+            self.attention = True
 
     # -- inside
 
@@ -328,7 +336,8 @@ class Slot:
             receipt.settle(None, (kind, text), cause)
 
 
-def _wrong_result(result: object) -> TypeError:
+def wrong_result(result: object) -> TypeError:
+    """Return the error that says what came back instead of a `HandleResult`."""
     # By type(), not isinstance: that asks the object for its __class__, which may be anything.
     kind = type(result)
     if kind is CoroutineType:

@@ -50,16 +50,23 @@ class Listener(Protocol):
 class Ring:
     """The events one stream has not read yet; at `maxsize` the oldest gives way."""
 
-    __slots__ = ("_items", "_lock", "_maxsize", "_waiters", "dropped", "ended", "kinds")
+    __slots__ = ("_items", "_lock", "_maxsize", "_waiters", "dropped", "ended", "kinds", "worker")
 
-    def __init__(self, machine: Machine, maxsize: int, kinds: frozenset[Kind]) -> None:
+    def __init__(
+        self, machine: Machine, maxsize: int, kinds: frozenset[Kind], worker: str | None = None
+    ) -> None:
         self._items: deque[RawEvent] = deque()
         self._lock = machine.lock()
         self._maxsize = maxsize
         self._waiters: list[Wakeable] = []
         self.kinds = kinds
+        self.worker = worker
         self.dropped = 0
         self.ended = False
+
+    def follows(self, name: str) -> bool:
+        """Tell whether it is for the events of the worker of that name."""
+        return self.worker is None or self.worker == name
 
     def put(self, raw: RawEvent, exception: BaseException | None = None, /) -> None:
         """Add an event; never blocks."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from smoothop._durations import seconds
 from smoothop.config import Config
@@ -51,8 +51,7 @@ SET_UP: Final = Step.SET_UP
 CALL: Final = Step.CALL
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Sleep until the monotonic time `until` (``None``: without limit).
 
     A message ends the sleep early if `for_message`; being asked to stop always does.
@@ -179,6 +178,10 @@ class Supervision:
     def set_up(self) -> None:
         """`setup` returned."""
         self._set_up = True
+
+    def lose_setup(self) -> None:
+        """What was set up is gone: `setup` comes next, when it is not time to wait."""
+        self._set_up = False
 
     def handled(self, result: HandleResult, now: float) -> Decision:
         """`handle` returned `result`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from smoothop.engine.current import enter_thread
@@ -14,24 +15,31 @@ if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
 
 
-def launch(slot: Slot) -> None:
+def launch(slot: Slot, at_end: Callable[[], None] = lambda: None) -> None:
     """Start the thread.
+
+    Args:
+        slot: what it drives.
+        at_end: called on the thread as the last thing before the slot has finished.
 
     Raises:
         RuntimeError: the system gives no further thread.
     """
     core = slot.core
     with core.lock:  # the run may be over at once, and who waits for that waits for its thread
-        thread = core.machine.spawn(lambda: _run(slot), f"smoothop-{slot.label}")
+        thread = core.machine.spawn(lambda: _run(slot, at_end), f"smoothop-{slot.label}")
         core.keep_thread(slot.run, thread)
     slot.stack = lambda: thread_stack(thread.ident)
 
 
-def _run(slot: Slot) -> None:
+def _run(slot: Slot, at_end: Callable[[], None]) -> None:
     enter_thread(slot)
     reason: LeaveReason = "panic limit"
     try:
-        reason = _drive(slot)
+        try:
+            reason = _drive(slot)
+        finally:
+            at_end()
     except BaseException as error:  # noqa: BLE001 - not the handler: the engine itself, or no memory
         slot.core.broke(error)
     finally:

@@ -22,6 +22,8 @@ class Slot:
     info: HandlerInfo
     loaded: Loaded | None = None
     failure: PluginLoadError | None = None
+    is_published: bool = True
+    """Whether importing its target gives it; otherwise code has added it."""
 
     def tell(self, state: State, error: str | None = None) -> None:
         """Note what has become known."""

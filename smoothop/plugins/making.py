@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from smoothop.errors import ConfigError, PluginLoadError
 from smoothop.handlers import handler_calls
+from smoothop.plugins.catalogue import Slot
 from smoothop.plugins.loading import classify, fence, import_target, load_error, located
 from smoothop.plugins.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from smoothop.plugins.catalogue import Slot
+    from smoothop.plugins.info import HandlerInfo
     from smoothop.plugins.loading import Loaded
 
 
@@ -63,3 +65,12 @@ def make(slot: Slot, values: Mapping[str, Any] | None) -> Any:
         made = loaded.value() if loaded.settings_type is None else loaded.value(settings)
         handler_calls(made)
     return made
+
+
+def maker(slot: Slot, values: Mapping[str, Any] | None) -> Callable[[], Any] | None:
+    """Return what makes the handler in another process; see `Registry.maker`."""
+    return partial(_make_there, slot.info, values) if slot.is_published else None
+
+
+def _make_there(info: HandlerInfo, values: Mapping[str, Any] | None) -> Any:
+    return make(Slot(info), values)

@@ -14,7 +14,7 @@ from smoothop.plugins.loading import classify
 from smoothop.plugins.switches import MAX_FAILURES, Switches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pluggy import PluginManager
 
@@ -109,9 +109,20 @@ class Registry:
             hook: the name of the hook, for example ``"smoothop_cli"``.
             arguments: all arguments of its specification.
         """
+        self.call_hook_each(hook, lambda _: arguments)
+
+    def call_hook_each(
+        self, hook: str, arguments_for: Callable[[PluginInfo], Mapping[str, Any]]
+    ) -> None:
+        """Do what `call_hook` does, with arguments of its own for each plugin.
+
+        Args:
+            hook: the name of the hook.
+            arguments_for: makes the arguments for a plugin; called right before the plugin is.
+        """
         hooks = self._loaded_hooks()
         for plugin in hooks.in_order(hook):
-            hooks.call(plugin, hook, **arguments)
+            hooks.call(plugin, hook, **arguments_for(plugin.info))
 
     def observe(self, operator: Operator) -> None:
         """Let the hook plugins follow an operator; call it before workers are added.
@@ -169,6 +180,16 @@ class Registry:
         """
         return making.make(self._slot(reference), settings)
 
+    def maker(
+        self, reference: str, settings: Mapping[str, Any] | None = None
+    ) -> Callable[[], Any] | None:
+        """Return a function that does what `create` did in another process, if there is one.
+
+        It can be pickled if the settings can, whatever the handler is. There is none for a handler
+        that was added from code: only this process has it.
+        """
+        return making.maker(self._slot(reference), settings)
+
     def settings_type(self, reference: str) -> type | None:
         """Return the ``Settings`` of a handler's class, or ``None``; raises as `load` does."""
         return making.load(self._slot(reference)).settings_type
@@ -207,7 +228,7 @@ class Registry:
             state="ok" if state == "unchecked" else state,
             error=error,
         )
-        slot = Slot(info, loaded)
+        slot = Slot(info, loaded, is_published=False)
         self._catalogue.add(slot)
         self._added.append(slot)
 

@@ -154,11 +154,6 @@ def test_an_unknown_command_is_wrong_usage(acme, tmp_path):
     assert "No such command 'lisst'" in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["ps", "start", "stop", "send", "events"])
-def test_commands_of_later_releases_are_not_there(acme, tmp_path, command):
-    assert acme.smoothop(command, cwd=tmp_path).returncode == 2
-
-
 def test_a_plugin_adds_a_command_unless_plugins_are_switched_off(bare, tmp_path):
     wheel = build_wheel(
         tmp_path,

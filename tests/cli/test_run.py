@@ -3,7 +3,6 @@
 import json
 import signal
 
-import pytest
 from support.environments import Environment
 from support.wheels import build_wheel
 
@@ -185,12 +184,11 @@ def test_every_problem_is_told_at_once_and_nothing_is_started(acme, tmp_path, wr
     assert STARTED not in ended.stderr
 
 
-@pytest.mark.parametrize("run_in", ["process"])
-def test_what_the_engine_refuses_is_a_problem_of_the_configuration(acme, tmp_path, write, run_in):
-    write(f"[workers.ticker]\nrun_in = '{run_in}'\n")
+def test_what_the_engine_refuses_is_a_problem_of_the_configuration(acme, tmp_path, write):
+    write("[workers.talker]\nrun_in = 'process'\nsettings.text = 'hello'\n")
     ended = acme.smoothop("run", "--all", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "smoothop.toml [workers.ticker]: " in ended.stderr
+    assert "smoothop.toml [workers.talker]: handler acme_workers:Talker cannot run" in ended.stderr
 
 
 def test_run_without_names_says_what_could_be_run(acme, tmp_path, write):

@@ -96,3 +96,29 @@ def test_lines_are_coloured_on_a_terminal_only_and_not_with_no_color(acme, tmp_p
             child.press("\x03")
             assert child.wait() == 0
         assert ("\x1b[36mticker" in child.text) is coloured
+
+
+SIGNAL_DURING_THE_FIRST_IMPORTS = """
+import os, signal, sys
+before = set(sys.modules)
+
+class Sender:
+    def find_spec(self, name, path=None, target=None):
+        if name == "smoothop.cli.signals":
+            print(*sorted(set(sys.modules) - before), flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Sender())
+from smoothop.cli.main import main
+sys.exit(main(["run", "ticker"]))
+"""
+
+
+def test_signals_are_noticed_before_anything_that_takes_time_is_imported(acme):
+    ended = acme.environment.run(SIGNAL_DURING_THE_FIRST_IMPORTS)
+    assert "SIGTERM: stopping, for at most 25 s" in ended.stderr
+    imported = set(ended.stdout.split())
+    assert imported <= {
+        "__future__",
+        *("smoothop", "smoothop.cli", "smoothop.cli.main", "smoothop.cli.wakeup"),
+    }

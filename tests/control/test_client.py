@@ -2,18 +2,33 @@
 
 import asyncio
 import inspect
+import os
 import socket
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from smoothop import StopTimeoutError, WorkerNotFoundError, none
+from smoothop import (
+    Config,
+    DispatchTimeoutError,
+    HandlerFailedError,
+    HandlerPanickedError,
+    StopTimeoutError,
+    WorkerNotFoundError,
+    done,
+    fail,
+    none,
+)
 from smoothop.control import (
     AsyncClient,
     Client,
     ControlRequestError,
     OperatorNotRunningError,
+    requests,
 )
+from smoothop.control.room import WorkerFacts
 
 
 def test_operator_tells_who_it_is(running):
@@ -159,3 +174,112 @@ def test_operator_still_answers_when_it_is_closed(running):
     assert one.client.worker("echo").snapshot.status == "stopped"
     with pytest.raises(Exception, match="the operator is closed"):
         one.client.start("echo")
+
+
+def test_paused_worker_says_by_whom_until_it_is_resumed(running):
+    client = running().client
+    assert client.pause("echo").changed
+    assert not client.pause("echo").changed
+    snapshot = client.worker("echo").snapshot
+    assert snapshot.paused_since is not None
+    assert snapshot.paused_by == f"uid {os.geteuid()} pid {os.getpid()}"
+    assert client.resume("echo").changed
+    assert not client.resume("echo").changed
+    assert client.send("echo", 1, wait=True) == 1
+
+
+def test_concurrency_is_changed_and_its_origin_noted(running):
+    facts = {"echo": WorkerFacts({"concurrency": "default", "critical": "default"}, {"name": "x"})}
+    client = running(facts=facts).client
+    assert client.scale("echo", 3).changed
+    details = client.worker("echo")
+    assert details.snapshot.config["concurrency"] == 3
+    assert details.config_origins == {"concurrency": "control", "critical": "default"}
+    assert details.handler == {"name": "x"}
+    assert not client.scale("echo", 3).changed
+    with pytest.raises(ControlRequestError, match="concurrency"):
+        client.scale("echo", 0)
+
+
+def test_stacks_tell_where_workers_and_other_threads_stand(running):
+    one = running()
+    entered, let_go = threading.Event(), threading.Event()
+
+    def waits(ctx):
+        entered.set()
+        let_go.wait()  # here it stands
+        return none(3600)
+
+    one.operator.add_handler("waits", waits)
+    one.operator.start("waits")
+    assert entered.wait(10)
+    stacks = one.client.stacks()
+    let_go.set()
+    assert "# here it stands" in stacks.workers["waits"]
+    assert "# here it stands" not in "".join(stacks.threads.values())
+    assert "MainThread" in stacks.threads
+
+
+def test_messages_are_sent_and_their_outcomes_raised_as_in_the_process(running):
+    one = running()
+
+    def moody(ctx):
+        if ctx.message == "fail":
+            return fail("no")
+        if ctx.message == "panic":
+            raise ValueError("never")
+        return done({"got": ctx.message})
+
+    one.operator.add_handler("moody", moody, Config(message_only=True, panic_backoff=0.001))
+    one.operator.start("moody")
+    assert one.client.send("moody", [1, None, "\ud800"], wait=True) == {"got": [1, None, "\ud800"]}
+    with pytest.raises(HandlerFailedError, match="worker moody: handler failed: no"):
+        one.client.send("moody", "fail", wait=True)
+    with pytest.raises(HandlerPanickedError, match="never"):
+        one.client.send("moody", "panic", wait=True)
+    assert one.client.send("moody", 1) is None
+
+
+def test_message_without_an_outcome_in_time_is_accepted_all_the_same(running):
+    one = running()
+    one.client.pause("echo")
+    with pytest.raises(TimeoutError, match=r"no outcome from worker echo within 0\.05 seconds"):
+        one.client.send("echo", 1, wait=True, timeout=0.05)
+    assert one.client.worker("echo").snapshot.mailbox_depth == 1
+
+
+def test_full_mailbox_and_removed_worker_are_told(running):
+    one = running()
+    one.operator.add_handler("small", lambda ctx: none(), Config(mailbox_size=1, message_only=True))
+    one.client.send("small", 1)
+    with pytest.raises(DispatchTimeoutError, match=r"^dispatch timeout"):
+        one.client.send("small", 2, timeout=0)
+    one.operator.remove_handler("small")
+    with pytest.raises(WorkerNotFoundError):
+        one.client.send("small", 3)
+
+
+def test_result_that_json_cannot_say_is_none(running):
+    one = running()
+    odd = {"nan": float("nan")}
+    one.operator.add_handler("odd", lambda ctx: done(odd), Config(message_only=True))
+    one.operator.add_handler("path", lambda ctx: done([Path("/x"), object()]))
+    one.operator.start_all()
+    assert one.client.send("odd", 1, wait=True) is None
+    assert one.client.send("path", 1, wait=True) == ["/x", "<object>"]
+
+
+def test_waiting_ends_when_the_client_goes_away(running):
+    one = running()
+    one.client.pause("echo")
+    impatient = Client("test", timeout=0)
+    with pytest.raises(TimeoutError):
+        impatient._call(replace(requests.message("echo", 1, wait=True, timeout=None), patience=0.2))
+    one.operator.close()
+    one.server.close()  # returns at once: nothing is being answered any more
+
+
+def test_operator_stops_its_workers_but_goes_on_where_it_is_embedded(running):
+    one = running()
+    assert one.client.stop_operator() is False
+    assert one.client.start("echo").status == "running"

@@ -55,6 +55,14 @@ def test_carriers_that_come_back_quickly_are_too_few_all_the_same_if_others_wait
     assert [watched.after(TICK, returned=number) for number in (1, 2, 3)] == [1, 2, 4]
 
 
+def test_carriers_that_are_brisk_need_no_company_even_when_the_machine_stops_them_for_a_while():
+    watched = Watched()
+    assert watched.after(TICK, returned=50) == 0
+    stalled = [watched.after(TICK) for _ in range(30)]
+    assert stalled[:15] == [0] * 15
+    assert sum(stalled) > 0  # it takes too long: they do block
+
+
 def test_carriers_that_calculate_get_company_ever_more_slowly():
     watched = Watched(waiting=1000)
     asked = [watched.after(5 * TICK, late=True) for _ in range(1000)]

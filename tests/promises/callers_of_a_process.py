@@ -32,6 +32,7 @@ def calls(op, receipt):
         "worker": lambda: op.worker("w").snapshot(),
         "workers": op.workers,
         "dispatch": lambda: op.dispatch("w", 1),
+        "dispatch to one in the pool": lambda: op.dispatch("p", 1),
         "dispatch to an async one": lambda: op.dispatch("a", 1),
         "metrics": op.metrics,
         "update_config": lambda: op.update_config("stopped", critical=True).result(DEADLINE),
@@ -67,10 +68,12 @@ def report(op, receipt):
 def main(caller: str) -> None:
     op = Operator()
     op.add_handler("w", handle, Config(message_only=True))
+    op.add_handler("p", handle, Config(message_only=True, run_in="pool"))
     op.add_handler("a", async_handle, Config(message_only=True))
     VIEWS.append(op.add_handler("stopped", handle))
     STREAMS.append(VIEWS[0].metrics())
     op.start("w")
+    op.start("p")
     op.start("a")
     receipt = op.dispatch("stopped", 1)
     op.dispatch("w", 1).result(DEADLINE)
@@ -81,7 +84,7 @@ def main(caller: str) -> None:
     held, let_go = threading.Event(), threading.Event()
 
     def hold():  # a fork comes while another thread is in the middle of a call
-        with op._lock, op._cores["stopped"].lock:
+        with op._lock, op._cores["stopped"].lock, op._pool.lock:
             held.set()
             let_go.wait()
 

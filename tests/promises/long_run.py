@@ -32,9 +32,10 @@ async def async_handle(ctx):
 def run(kind: str, messages: int, restarts: int) -> int:
     """Return the most blocks that were in use on the way."""
     most = 0
-    handle = sync_handle if kind == "sync" else async_handle
+    handle = async_handle if kind == "async" else sync_handle
+    run_in = "pool" if kind == "pool" else "thread"
     with Operator() as op:
-        config = Config(message_only=True, panic_backoff=1e-6, mailbox_size=256)
+        config = Config(message_only=True, panic_backoff=1e-6, mailbox_size=256, run_in=run_in)
         op.add_handler("w", handle, config)
         op.start("w")
         unread = op.metrics(maxsize=10)

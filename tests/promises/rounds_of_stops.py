@@ -167,10 +167,11 @@ def handler_of(shape, heart):
     return handle
 
 
-def one_round(shape, path: Path) -> dict[str, object]:
+def one_round(shape, run_in: str, path: Path) -> dict[str, object]:
     heart = Heart(path)
     with Operator() as op:
-        op.add_handler("w", handler_of(shape, heart), Config(stop_grace=GRACE / 2))
+        config = Config(stop_grace=GRACE / 2, run_in=run_in)
+        op.add_handler("w", handler_of(shape, heart), config)
         op.start("w")
         heart.entered.wait(10)
         began = time.monotonic()
@@ -187,6 +188,7 @@ def one_round(shape, path: Path) -> dict[str, object]:
     os.close(heart.file)
     return {
         "shape": shape.__name__,
+        "run_in": "loop" if asyncio.iscoroutinefunction(shape) else run_in,
         "expected": SHAPES[shape],
         "took": took,
         "stuck": stuck,
@@ -200,9 +202,10 @@ def main(rounds: int, directory: Path) -> None:
     logging.disable(logging.CRITICAL)
     shapes = list(SHAPES)
     for number in range(rounds):
-        sys.stdout.write(
-            json.dumps(one_round(shapes[number % len(shapes)], directory / "heart")) + "\n"
-        )
+        turn, which = divmod(number, len(shapes))
+        run_in = ("thread", "pool")[turn % 2]
+        found = one_round(shapes[which], run_in, directory / "heart")
+        sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -44,8 +44,10 @@ def rounds(tmp_path_factory):
     return found
 
 
-def test_every_shape_was_seen_inside_its_handler(rounds):
-    assert len({one["shape"] for one in rounds}) == 14
+def test_every_shape_was_seen_inside_its_handler_on_every_way_of_running(rounds):
+    seen = {(one["shape"], one["run_in"]) for one in rounds}
+    assert len({shape for shape, _ in seen}) == 14
+    assert len(seen) == 2 * 9 + 5  # the sync ones on a thread of their own and in the pool
 
 
 def test_the_report_is_true(rounds):

@@ -167,22 +167,24 @@ def _is_refused(caller, name):
     return name in refused or (name == "close twice" and "close" in refused)
 
 
-def _operator(op, other):
-    op.add_handler("sync", sync_handle, ONLY)
+def _operator(op, run_in):
+    config = Config(message_only=True, run_in=run_in)
+    op.add_handler("sync", sync_handle, config)
     op.add_handler("async", async_handle, ONLY)
-    op.add_handler("other", other, ONLY)
-    op.add_handler("callback", sync_handle, ONLY)
+    op.add_handler("other", sync_handle, config)
+    op.add_handler("callback", sync_handle, config)
     op.start_all()
     op.dispatch("sync", 1).result(DEADLINE)
     op.dispatch("async", 1).result(DEADLINE)
     return op
 
 
+@pytest.mark.parametrize("run_in", ["thread", "pool"])
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.__name__)
-def test_each_call_from_each_caller_returns_or_is_refused(caller, name):
+def test_each_call_from_each_caller_returns_or_is_refused(caller, name, run_in):
     with Operator() as op:
-        _operator(op, sync_handle)
+        _operator(op, run_in)
         if _is_refused(caller, name):
             kind = OperatorClosedError if caller is after_close else SmoothopError
             with pytest.raises(kind):
@@ -201,9 +203,9 @@ def test_each_call_from_each_caller_returns_or_is_refused(caller, name):
 )
 def test_a_signal_handler_may_make_a_call_in_the_middle_of_another(name):
     with Operator() as op:
-        _operator(op, sync_handle)
+        _operator(op, "pool")
         # Where a signal finds the main thread: inside what a call guards.
-        with op._lock, op._cores["sync"].lock, op._cores["other"].lock:
+        with op._lock, op._cores["sync"].lock, op._cores["other"].lock, op._pool.lock:
             in_a_signal_handler(op, CALLS[name])
 
 

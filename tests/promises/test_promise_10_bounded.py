@@ -15,7 +15,7 @@ import pytest
 SCRIPT = Path(__file__).parent / "long_run.py"
 
 
-@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("kind", ["sync", "pool", "async"])
 def test_everything_returns_to_the_start(kind, sized):
     messages = sized(ci=200_000, soak=10_000_000)
     restarts = sized(ci=2_000, soak=100_000)

@@ -71,7 +71,7 @@ def _launch_late(machine: SimMachine) -> None:
     operator.start("early")
     starter = machine.start(lambda: operator.start("late"), "starter")
     launching.wait(machine, None)
-    loop = operator._loop_host()._loop
+    loop = operator._loop_host()._crew.loop
     close_loop = loop.close
 
     def close_after_the_launch() -> None:

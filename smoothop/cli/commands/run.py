@@ -114,11 +114,13 @@ def command(  # noqa: PLR0917 - typer makes options of them
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
-        end_control = start_control(resolved, assembly, registry, invocation.ladder)
+        control = start_control(resolved, assembly, registry, invocation.ladder)
     _begin(resolved, assembly, invocation.ladder, lines)
+    if control.url is not None:
+        lines.announce(f"control listens on {control.url} as well")
     if manager is not None:
         StateReporter(manager, assembly.operator, invocation.ladder, lines.announce).begin()
-    Service(assembly.operator, invocation.ladder, lines.announce, last_step=end_control).run()
+    Service(assembly.operator, invocation.ladder, lines.announce, last_step=control.close).run()
 
 
 def _service_manager() -> NotifySocket | None:

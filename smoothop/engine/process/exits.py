@@ -1,0 +1,30 @@
+"""How a child process ended, in words; and the error that says so."""
+
+from __future__ import annotations
+
+import signal
+
+from smoothop.errors import SmoothopError
+
+
+class ChildDiedError(SmoothopError):
+    """A child process ended in the middle of what it was doing."""
+
+
+def exit_text(pid: int, code: int) -> str:
+    """Say how it ended: ``child process 1234 was killed by SIGKILL``.
+
+    Args:
+        pid: which one.
+        code: its exit code, or the negative number of the signal that killed it.
+    """
+    if code >= 0:
+        return f"child process {pid} ended with exit code {code}"
+    return f"child process {pid} was killed by {_signal_name(-code)}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has a number only
+        return f"signal {number}"

@@ -1,0 +1,60 @@
+"""`Termination`: makes a handler leave that does not do so by itself."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Termination:
+    """Raises `SystemExit` in the handler, once, when the parent says so.
+
+    The parent decides when a child ends: a SIGTERM that comes from elsewhere (a service manager
+    sends one to every process of the service) is ignored, as a Ctrl-C is. A handler that sets a
+    SIGTERM handler of its own has that called instead.
+    """
+
+    def __init__(self) -> None:
+        self._is_ordered = False
+        self._is_in_handler = False
+        self._shields = 0
+
+    def install(self) -> None:
+        """Take the signals over; on the main thread."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: self._look())
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    def order(self) -> None:
+        """Let the handler leave; from any thread."""
+        self._is_ordered = True
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGTERM)
+
+    # -- on the main thread
+
+    def allow(self) -> None:
+        """From now on the handler runs."""
+        self._is_in_handler = True
+
+    def forbid(self) -> None:
+        """From now on it does not."""
+        self._is_in_handler = False
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Raise nothing in this block, which would leave half a frame on the wire."""
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+        self._look()
+
+    def _look(self) -> None:
+        if self._is_ordered and self._is_in_handler and not self._shields:
+            self._is_ordered = False
+            raise SystemExit("terminated: it had been asked to stop, and its grace is over")

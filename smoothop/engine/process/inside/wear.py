@@ -1,0 +1,45 @@
+"""`Wear`: when a child has to make place for a fresh one."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+_STATM: Final = Path("/proc/self/statm")
+_MIB: Final = 1 << 20
+
+
+class Wear:
+    """Looks after each call whether the child has used up what it may use."""
+
+    def __init__(self, max_memory: int, max_handles: int) -> None:
+        self._max_memory = max_memory
+        self._max_handles = max_handles
+        self._handles = 0
+
+    def after_a_call(self) -> str | None:
+        """Return why it is worn, or ``None``."""
+        self._handles += 1
+        if 0 < self._max_handles <= self._handles:
+            return f"it has handled {self._handles} times (max_handles)"
+        if self._max_memory and (used := resident_memory()) > self._max_memory:
+            return (
+                f"it holds {used / _MIB:.0f} MiB of memory, "
+                f"more than {self._max_memory / _MIB:.0f} MiB (max_memory)"
+            )
+        return None
+
+
+def resident_memory() -> int:
+    """Return how many bytes of memory this process holds now.
+
+    Where there is no ``/proc``, the most it has ever held: the next best that the system tells.
+    """
+    try:
+        return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
