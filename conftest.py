@@ -11,6 +11,7 @@ pytest_plugins = [
     "support.installed",
     "support.leaks",
     "support.places",
+    "support.reports",
     "support.sizes",
 ]
 if not entry_points(group="pytest11", name="smoothop"):  # run from a checkout

@@ -311,14 +311,18 @@ def smoothop_stuck(worker: Worker, event: StuckEvent) -> None:
 
 @hookspec
 def smoothop_http(app: Any) -> None:
-    """Add routes to `app`, the control server of the running operator, before it listens.
+    """Add routes to `app`, a starlette application of the plugin's own in the control server.
 
-    This release has no control server yet and does not call it. It will be called once per server,
-    on the thread that starts it; an exception will be logged and counted.
+    Called once per `ControlServer`, before it listens, on the thread that starts it. The routes
+    are found below ``/plugins/NAME``, with the plugin's name. Reading them (GET, HEAD) takes the
+    right to look, everything else the right to change, as with the server's own; what is added
+    later is denied. They are answered on the server's event loop: an endpoint that blocks must be
+    a plain function, which runs on another thread. If an implementation raises, that is logged and
+    counted, and the plugin may have no routes.
 
     Example::
 
         @hookimpl
         def smoothop_http(app):
-            app.add_route("/hello", hello)
+            app.add_route("/hello", hello)      # GET /plugins/NAME/hello
     """

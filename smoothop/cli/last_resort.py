@@ -10,10 +10,31 @@ from __future__ import annotations
 import faulthandler
 import signal
 import sys
+import threading
 from contextlib import suppress
 
 _TO_TELL = 0.05
 """Seconds before the end at which is told where every thread stands."""
+
+
+_lock = threading.Lock()
+_is_armed = False
+
+
+def tell_in(seconds: float | None) -> None:
+    """Tell on stderr where every thread stands in that time, unless this is called again by then.
+
+    Who calls it again and again is heard when some code keeps the interpreter's lock, and with it
+    everybody who could tell of that. `None` takes it back. Once `arm` was called it does nothing:
+    there is one such timer in a process.
+    """
+    with _lock, suppress(RuntimeError, OSError, ValueError):  # there is no stderr
+        if _is_armed:
+            return
+        if seconds is None:
+            faulthandler.cancel_dump_traceback_later()
+        else:
+            faulthandler.dump_traceback_later(seconds, file=sys.stderr)
 
 
 def arm(seconds: float) -> None:
@@ -24,7 +45,9 @@ def arm(seconds: float) -> None:
     with suppress(ImportError):  # without ctypes the alarm ends the process, too: by SIGALRM
         _let_the_alarm_choose_the_exit_code()
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 2 * _TO_TELL))
-    with suppress(RuntimeError, OSError, ValueError):  # there is no stderr
+    global _is_armed  # noqa: PLW0603 - as the timer is that of the process
+    with _lock, suppress(RuntimeError, OSError, ValueError):  # there is no stderr
+        _is_armed = True
         faulthandler.dump_traceback_later(max(seconds - _TO_TELL, _TO_TELL), file=sys.stderr)
 
 

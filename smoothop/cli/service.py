@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from smoothop.cli import last_resort
 from smoothop.cli.exit_codes import ExitCode
+from smoothop.engine.watchdog import set_alarm
 from smoothop.errors import SmoothopError, StopTimeoutError
-from smoothop.events import LifecycleEvent, MetricEvent
+from smoothop.events import LifecycleEvent, StuckEvent
 
 if TYPE_CHECKING:
     from smoothop.cli.signals import SignalLadder
@@ -69,7 +71,9 @@ class Service:
         sys.exit(code)
 
     def _start(self) -> None:
-        stream = self._operator.metrics(kinds=("lifecycle",))
+        # What keeps the interpreter's lock keeps the watchdog from telling of it, and everybody.
+        set_alarm(self._operator, last_resort.tell_in)
+        stream = self._operator.metrics(kinds=("lifecycle", "stuck"))
         threading.Thread(
             target=self._watch, args=(stream,), name="smoothop-watch", daemon=True
         ).start()
@@ -81,13 +85,25 @@ class Service:
             self._fail(str(error))
 
     def _watch(self, stream: MetricStream) -> None:
-        """Ask for a stop when a critical worker, or every worker, has used up its panics."""
-        critical = {worker.name for worker in self._operator.workers() if worker.config.critical}
-        running = {worker.name for worker in self._operator.workers()}
-        for failed in _panicked(stream):
+        """Ask for a stop when the service cannot go on as it is meant to.
+
+        That is when a critical worker, or every worker, has used up its panics, or when one is
+        stuck that has ``on_stuck="exit"``.
+        """
+        workers = {worker.name: worker for worker in self._operator.workers()}
+        critical = {name for name, worker in workers.items() if worker.config.critical}
+        failed: set[str] = set()
+        for event in stream:
+            match event:
+                case StuckEvent(worker=name) if workers[name].config.on_stuck == "exit":
+                    self._fail(f"worker {name!r} is stuck at {last_place(event.stack)}")
+                case LifecycleEvent(worker=name, reason="panic limit"):
+                    failed.add(name)
+                case LifecycleEvent(worker=name):
+                    failed.discard(name)
             if failed & critical:
                 self._fail(f"critical worker {min(failed & critical)!r} has used up its panics")
-            elif failed >= running:
+            elif failed >= workers.keys():
                 self._fail("every worker has used up its panics: nothing is left to run")
 
     def _fail(self, reason: str) -> None:
@@ -128,18 +144,6 @@ def last_place(stack: str) -> str:
     lines = [line.strip() for line in stack.splitlines()]
     places = [number for number, line in enumerate(lines) if line.startswith("File ")]
     return ": ".join(lines[places[-1] : places[-1] + 2]) if places else stack
-
-
-def _panicked(events: Iterable[MetricEvent]) -> Iterator[set[str]]:
-    """After each event, give the workers whose last stop was by the panic limit."""
-    failed: set[str] = set()
-    for event in events:
-        if isinstance(event, LifecycleEvent):
-            if event.reason == "panic limit":
-                failed.add(event.worker)
-            else:
-                failed.discard(event.worker)
-            yield failed
 
 
 def _waiting(operator: Operator) -> Iterator[tuple[str, int]]:

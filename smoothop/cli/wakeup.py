@@ -23,6 +23,7 @@ class Wakeup:
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
+        os.register_at_fork(after_in_child=_give_back)
 
     def take_over(self) -> list[str]:
         """Take over both signals; return the names of those that were not ours (any more).
@@ -44,6 +45,13 @@ class Wakeup:
             os.write(self._writer, b"\0")
         except BlockingIOError:  # full of signals: the reader is about to wake anyway
             pass
+
+
+def _give_back() -> None:
+    """Let signals to a forked child end the child: the pipe is still this process's."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def ignore_stop_signals() -> None:

@@ -24,7 +24,8 @@ from smoothop.control.errors import ControlStartError, NameTakenError
 from smoothop.control.place import LONGEST, Place, places
 
 WAY_OUT: Final = "or go without control: --no-control"
-_BACKLOG: Final = 128
+BACKLOG: Final = 1024
+"""Connections that may wait to be accepted."""
 _WRITING: Final = 0.02
 """Seconds in which whoever has just got a lock has written who it is."""
 
@@ -179,7 +180,7 @@ def _listening(path: Path) -> socket.socket:
         path.unlink(missing_ok=True)  # left behind by a crash: we have the lock
         listener.bind(str(path))
         path.chmod(0o600)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise _no_room(path, error) from error

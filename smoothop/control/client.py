@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -181,6 +182,7 @@ class Client:
     def _begin(self, call: Call[Any]) -> tuple[socket.socket, Exchange]:
         connection, address = self._connect()
         exchange = Exchange(call, address.host, self._token)
+        connection.settimeout(self._timeout)
         try:
             connection.sendall(exchange.to_send)
         except TimeoutError:
@@ -261,12 +263,21 @@ def _connected(address: Address, timeout: float) -> socket.socket:
         return socket.create_connection(address.where, timeout)
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.settimeout(timeout)
+        # With a timeout of Python's own, a full queue of connections would be an error at once.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(timeout))
         connection.connect(address.where)
+    except BlockingIOError:
+        connection.close()
+        raise TimeoutError("the operator did not accept the connection in time") from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _timeval(limit: float) -> bytes:
+    whole = int(limit)
+    return struct.pack("ll", whole, max(1, int((limit - whole) * 1e6)))  # zeros mean: for ever
 
 
 def _received(connection: socket.socket, deadline: float | None) -> bytes:

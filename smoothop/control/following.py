@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from smoothop.control.connections import Connection
     from smoothop.control.room import Room
     from smoothop.engine.streams import MetricStream
+
+logger = logging.getLogger("smoothop.control")
 
 MOST_READERS: Final = 32
 ROOM: Final = 1024
@@ -70,6 +73,8 @@ class EventResponse(Response):
         except TimeoutError:
             self._room.readers_dropped += 1
             connection.abort()  # a mere close would wait for the reader
+            text = "a reader of events was dropped: %s has taken nothing for %g s"
+            logger.warning(text, connection.peer, STALLED)
         finally:
             self._room.readers -= 1
             self._stream.close()

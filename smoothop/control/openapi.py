@@ -76,6 +76,12 @@ _HEALTH: Final[Schema] = {
 _ACTION: Final[Schema] = {"$ref": "#/components/schemas/ActionResult"}
 _ANSWERS: Final[dict[str, dict[int, Schema]]] = {
     "operator": {200: {"$ref": "#/components/schemas/OperatorInfo"}},
+    "end": {
+        202: {
+            "type": "object",
+            "properties": {"state": {"const": "stopping"}, "ends": {"type": "boolean"}},
+        }
+    },
     "workers": {200: {"type": "array", "items": {"$ref": "#/components/schemas/WorkerSnapshot"}}},
     "worker": {200: {"$ref": "#/components/schemas/WorkerDetails"}},
     "start": {200: _ACTION},

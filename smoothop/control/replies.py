@@ -18,13 +18,17 @@ _HEADERS = {
 
 
 def reply(document: Any, status: int = 200) -> Response:
-    """Return a response with a JSON body."""
-    return Response(dump(document), status, _HEADERS, "application/json")
+    """Return a response with a JSON body; it ends a line, for whoever sees it on a terminal."""
+    return Response(dump(document) + b"\n", status, _HEADERS, "application/json")
 
 
 def refusal(failure: Failure) -> Response:
-    """Return the response that says no."""
+    """Return the response that says no, the last on its connection.
+
+    What else comes on it, such as the rest of a body that was refused, is not read.
+    """
     response = reply(failure.document(), failure.status)
+    response.headers["connection"] = "close"
     if failure.code == "unauthorized":
         response.headers["www-authenticate"] = "Bearer"
     if failure.code == "method_not_allowed":

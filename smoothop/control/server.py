@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from smoothop.assembly.addresses import parse_address
 from smoothop.assembly.versions import own_version
 from smoothop.control.audit import Audit
-from smoothop.control.claim import Claim, claim
+from smoothop.control.claim import BACKLOG, Claim, claim
 from smoothop.control.connections import Crowd
 from smoothop.control.gate import Gate
 from smoothop.control.guard import Guard
@@ -197,5 +197,5 @@ async def _listen(gate: Gate, listeners: Mapping[socket.socket, Crowd]) -> list[
     servers = []
     for listener, crowd in listeners.items():
         make_protocol = partial(ControlProtocol, config, ServerState(), crowd)
-        servers.append(await loop.create_server(make_protocol, sock=listener))
+        servers.append(await loop.create_server(make_protocol, sock=listener, backlog=BACKLOG))
     return servers

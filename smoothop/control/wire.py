@@ -17,8 +17,10 @@ from smoothop.control.failures import Failure
 DEEPEST: Final = 64
 """Levels of nesting that a body may have."""
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+# One that has no end goes to the end of all: tried from each quote again, it would take for ever.
+_STRING = re.compile(r'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKET = re.compile(r"[^\[\]{}]+")
+_ALL_SQUARE = str.maketrans("{}", "[]")
 _SHOWN_AS_TEXT: Final = (PurePath, date, time, UUID, Decimal, Enum)
 
 
@@ -53,11 +55,13 @@ def dump(document: Any) -> bytes:
 
 def _refuse_deep(text: str) -> None:
     # Peels off one level at a time, at the speed of C: a body of brackets must not take long.
-    brackets = _NO_BRACKET.sub("", _STRING.sub("", text))
+    brackets = _NO_BRACKET.sub("", _STRING.sub("", text)).translate(_ALL_SQUARE)
+    if "[" * (DEEPEST + 1) in brackets:
+        raise RecursionError
     for _ in range(DEEPEST):
         if not brackets:
             return
-        peeled = brackets.replace("[]", "").replace("{}", "")
+        peeled = brackets.replace("[]", "")
         if peeled == brackets:
             return  # they do not match: the parser says so better
         brackets = peeled

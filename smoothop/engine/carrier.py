@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING
 
 from smoothop.engine import logs
@@ -49,9 +50,12 @@ class Carrier:
 
     def _run(self) -> None:
         self.ident = threading.get_ident()
+        variables = VariableContext()
         while (runner := self._pool.take(self)) is not None:
+            if variables:  # the last one has kept them
+                variables = VariableContext()
             try:
-                runner.ride()
+                runner.ride(variables)
             except BaseException as error:  # noqa: BLE001 - the engine failed: the others need this thread
                 logs.write(
                     self._pool.logger, logging.ERROR, "a thread of the pool failed", cause=error

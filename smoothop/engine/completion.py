@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, InvalidStateError
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, cast
 
 from smoothop._durations import Duration, seconds
@@ -17,7 +16,7 @@ from smoothop.engine.current import (
     refuse_own_wait,
     waits_without_limit,
 )
-from smoothop.engine.waiting import Waiter
+from smoothop.engine.waiting import LoopWaiter, Waiter, running_loop
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -72,8 +71,7 @@ class Completion(Future[None]):
             waiter = Waiter(self._machine)
             self.add_done_callback(lambda _: waiter.wake())
             if limit is None:
-                with self._noted():
-                    waiter.wait(None)
+                self._wait_without_limit(waiter)
             else:
                 waiter.wait(limit)
         if not self.done():
@@ -100,12 +98,9 @@ class Completion(Future[None]):
         return super().exception(0)
 
     def __await__(self) -> Generator[object, None, None]:
-        from asyncio import wrap_future  # noqa: PLC0415 - loaded already: somebody awaits
-
         if not self.done():
             self._refuse_own_wait()
-            with self._noted():
-                yield from wrap_future(self).__await__()
+            yield from self._wait_without_limit_async().__await__()
         super().result(0)
 
     # -- for the engine
@@ -122,9 +117,30 @@ class Completion(Future[None]):
         if self._every:
             refuse_own_wait(self._cores, self._what)
 
-    def _noted(self) -> AbstractContextManager[None]:
+    def _wait_without_limit(self, waiter: Waiter) -> None:
+        slot = current_slot()
         need = end_of(self._cores, every=self._every)
-        return waits_without_limit(current_slot(), need, self._what, self.done)
+        with waits_without_limit(slot, need, self._what, self.done) as look_again:
+            if slot is not None:
+                waiter.wait_or(slot.run.stop)
+            while not self.done():
+                look_again()
+                waiter.wait(None)
+
+    async def _wait_without_limit_async(self) -> None:
+        slot = current_slot()
+        need = end_of(self._cores, every=self._every)
+        with waits_without_limit(slot, need, self._what, self.done) as look_again:
+            if slot is not None:
+                await self._loop_waiter().wait_or(slot.run.stop)
+            if not self.done():
+                look_again()
+                await self._loop_waiter().wait(None)
+
+    def _loop_waiter(self) -> LoopWaiter:
+        waiter = LoopWaiter(running_loop())
+        self.add_done_callback(lambda _: waiter.wake())
+        return waiter
 
     def _settle(self, settle: Callable[[], None]) -> None:
         # Two may settle at once: the worker that has stopped and the timer that gave up on it.

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from smoothop.engine.circles import Need, endless_circle
 from smoothop.errors import SmoothopError
@@ -58,6 +58,12 @@ def leave_task(task: Task[None]) -> None:
     delattr(task, _CARRIER)
 
 
+def slot_of(task: Task[Any]) -> Slot | None:
+    """Return the slot whose handler `task` runs, if it is one's; from any thread."""
+    carrier: Carrying | None = getattr(task, _CARRIER, None)
+    return None if carrier is None else carrier.slot
+
+
 def current_slot() -> Slot | None:
     """Return the slot whose handler the caller is part of, if it is part of one."""
     slot = _here.slot
@@ -68,8 +74,7 @@ def current_slot() -> Slot | None:
         task = asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
-    carrier: Carrying | None = getattr(task, _CARRIER, None)
-    return None if carrier is None else carrier.slot
+    return None if task is None else slot_of(task)
 
 
 class UnlimitedWait(NamedTuple):
@@ -94,7 +99,15 @@ def turn_of(core: WorkerCore, receipt: Receipt | None = None) -> Callable[[], Ne
         core: the worker.
         receipt: what the outcome is waited for: once a slot handles it, it is that slot.
     """
-    return lambda: Need(_who_can(core, receipt), every=False)
+
+    def need() -> Need[Slot]:
+        run = core.run
+        if run is not None and run.leaving and not _holder(core, receipt):
+            # Who leaves takes nothing any more; when all have left, it may be started again.
+            return Need(run.slots, every=True)
+        return Need(_who_can(core, receipt), every=False)
+
+    return need
 
 
 def slots_of(core: WorkerCore) -> Collection[Slot]:
@@ -103,13 +116,16 @@ def slots_of(core: WorkerCore) -> Collection[Slot]:
     return () if run is None else run.slots
 
 
-def _who_can(core: WorkerCore, receipt: Receipt | None) -> Collection[Slot]:
-    slots = slots_of(core)
-    if receipt is not None:
-        holder = [slot for slot in slots if slot.receipt is receipt]
-        if holder:
-            return holder
-    return [slot for slot in slots if slot.is_active]
+def _holder(core: WorkerCore, receipt: Receipt | None) -> list[Slot]:
+    """Return the slot that is handling the message, in a list."""
+    return [slot for slot in slots_of(core) if receipt is not None and slot.receipt is receipt]
+
+
+def _who_can(core: WorkerCore, receipt: Receipt | None) -> list[Slot]:
+    """Return the slots that can handle the message, or any."""
+    run = core.run
+    takers = [] if run is None or run.leaving else run.active()
+    return _holder(core, receipt) or takers
 
 
 def refuse_own_wait(cores: Collection[WorkerCore], what: str) -> None:
@@ -148,26 +164,33 @@ def _own_wait(slot: Slot, what: str) -> SmoothopError:
 @contextmanager
 def waits_without_limit(
     slot: Slot | None, need: Callable[[], Need[Slot]], what: str, is_over: Callable[[], bool]
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Note that the handler of `slot`, if there is one, waits in this block for what `need` says.
+
+    Gives what looks again whether the wait can end: to be called once its worker is asked to
+    stop, as its other slots then take no message any more.
 
     Raises:
         SmoothopError: that needs others who wait, maybe through others, for `slot`.
     """
     if slot is None:
-        yield
+        yield lambda: None
         return
     slot.waits_for = UnlimitedWait(need, is_over)
     try:
-        circle = circle_of_waits(slot)
-        if circle:
-            raise SmoothopError(
-                f"waiting for {what} would never end, these workers wait for each other: "
-                f"{' -> '.join(circle)}"
-            )
-        yield
+        _refuse_circle(slot, what)
+        yield lambda: _refuse_circle(slot, what)
     finally:
         slot.waits_for = None
+
+
+def _refuse_circle(slot: Slot, what: str) -> None:
+    circle = circle_of_waits(slot)
+    if circle:
+        raise SmoothopError(
+            f"waiting for {what} would never end, these workers wait for each other: "
+            f"{' -> '.join(circle)}"
+        )
 
 
 def refuse_blocking_loop(cores: Collection[WorkerCore]) -> None:

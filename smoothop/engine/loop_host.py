@@ -49,6 +49,16 @@ class LoopHost:
         slot.run.loop_thread = crew.thread
         LoopRunner(slot, crew).call()
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop, if it has one by now."""
+        return None if self._crew is None else self._crew.loop
+
+    @property
+    def thread_ident(self) -> int | None:
+        """The identity of the thread that runs it."""
+        return None if self._crew is None else self._crew.thread
+
     def call_soon(self, function: Callable[[], None]) -> bool:
         """Have `function` called on the loop, from any thread; ``False`` if no loop runs."""
         with self._lock:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from smoothop.engine.waiting import Wakeable
 
 if TYPE_CHECKING:
-    from smoothop.engine.core import WorkerCore
     from smoothop.engine.receipt import Receipt
+    from smoothop.engine.worker_news import WorkerNews
     from smoothop.errors import SmoothopError
 
 Refusal = Callable[[], "SmoothopError"]
@@ -69,7 +69,7 @@ class Mailbox:
         "sleepers",
     )
 
-    def __init__(self, core: WorkerCore, size: int) -> None:
+    def __init__(self, core: WorkerNews, size: int) -> None:
         """Make an empty mailbox for `core`, whose lock it shares, for `size` messages."""
         self._core = core
         self._audience = core.audience

@@ -13,6 +13,7 @@ from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
 from smoothop.config import CONFIG_FIELDS, Config, at_least
 from smoothop.engine.cancellation import Cancellation
+from smoothop.engine.collector import collector_waits
 from smoothop.engine.completion import Completion, all_of
 from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
@@ -37,6 +38,7 @@ from smoothop.engine.receipt import Receipt
 from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
 from smoothop.engine.timers import Timers
+from smoothop.engine.watchdog import Watchdog
 from smoothop.engine.worker import Worker
 from smoothop.errors import (
     InvalidHandlerError,
@@ -126,6 +128,7 @@ class Operator:
         self._rings: list[Ring] = []
         self._observers = Observers(_machine)
         self._timers = Timers(_machine)
+        self._watchdog = Watchdog(self)
         self._host: LoopHost | None = None
         self._pool_size = at_least(1)(pool_size, "pool_size")
         self._pool: Pool | None = None
@@ -331,10 +334,12 @@ class Operator:
             SmoothopError: the first that could not be started; those after it are not started.
         """
         self._refuse_closed()
-        for core in self._all():
-            self._refuse_cancelled()
-            self._observers.started(self)
-            core.start()
+        cores = self._all()
+        with collector_waits(len(cores)):
+            for core in cores:
+                self._refuse_cancelled()
+                self._observers.started(self)
+                core.start()
 
     def stop(self, name: str, *, timeout: Duration | None = None) -> Completion:
         """Ask a worker to stop; returns at once.

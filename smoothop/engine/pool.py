@@ -11,24 +11,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from smoothop.engine import logs
 from smoothop.engine.agenda import Agenda
-from smoothop.engine.carrier import Carrier
+from smoothop.engine.pool_crew import Crew
 from smoothop.engine.pool_runner import CARRIED, GONE, PARKED, READY, PoolRunner
 from smoothop.engine.pool_watch import Watch
 
 if TYPE_CHECKING:
+    from smoothop.engine.carrier import Carrier
     from smoothop.engine.machine import Machine
     from smoothop.engine.slot import Slot
 
 DEFAULT_SIZE: Final = 64
 """Threads a pool may have at most: that many handlers may block before others have to wait."""
-
-RETIRED_AFTER: Final = 5.0
-"""Seconds without work after which a carrier ends; one stays while there are slots."""
 
 LAST_STEPS: Final = 1.0
 """Seconds that `close` waits for threads that have nothing left to do."""
@@ -38,32 +34,25 @@ BATCH: Final = 64
 
 
 class Pool:
-    """The slots that are in the pool, and the carriers that drive them.
+    """The slots that are in the pool, and the line in which they wait for a carrier.
 
     Attributes:
-        lock: guards everything here, and in the runners and the watch what says so. It is taken
-            last: no other lock is taken, and no user code called, while it is held.
-        carriers: all that there are.
+        lock: guards everything here, and in the crew, the runners and the watch what says so. It
+            is taken last: no other lock is taken, and no user code called, while it is held.
+        crew: the carriers.
         taken: how often a slot was taken out of the line, ever.
-        returned: how often a carrier has come back from a slot, ever.
     """
 
     def __init__(self, machine: Machine, logger: logging.Logger, size: int) -> None:
         self.machine = machine
         self.logger = logger
         self.lock = machine.lock()
-        self.carriers: list[Carrier] = []
+        self.crew = Crew(self, size)
         self.taken = 0
-        self.returned = 0
-        self._size = size
         self._line: deque[PoolRunner] = deque()
         self._agenda: Agenda[PoolRunner] = Agenda()
-        self._idle: list[Carrier] = []
-        self._coming = 0
-        self._numbers = count(1)
         self._slots = 0
         self._closed = False
-        self._cannot_grow = False
         self._watch = Watch(self, size)
 
     # -- from any thread
@@ -76,9 +65,9 @@ class Pool:
         """
         runner = PoolRunner(self, slot)
         with self.lock:
+            # With the lock: who comes meanwhile must not count on threads that never run.
             self._watch.ensure()
-            if not self.carriers:
-                self._start_carrier()
+            self.crew.ensure()
             self._slots += 1
             self._enqueue(runner)
 
@@ -109,11 +98,11 @@ class Pool:
         """End all threads: at once, or as soon as they come back from a slot."""
         with self.lock:
             self._closed = True
-            self._wake_idle()
-            leaving = [carrier.thread for carrier in self.carriers if carrier.runner is None]
+            self.crew.wake_idle()
             self._watch.wake()
+            leaving = self.crew.without_slot()
         for thread in leaving:
-            if thread is not None and thread.ident != threading.get_ident():
+            if thread.ident != threading.get_ident():
                 thread.join(LAST_STEPS)
 
     def forked(self) -> None:
@@ -121,7 +110,7 @@ class Pool:
         self.lock = self.machine.lock()  # who held the other one is not in this process
         self._closed = True
         self._line.clear()
-        self._idle.clear()
+        self.crew.forget_all()
         self._agenda = Agenda()
 
     # -- from carriers
@@ -130,17 +119,16 @@ class Pool:
         """Return the next slot for `carrier`, when there is one; ``None``: it is to end."""
         while True:
             with self.lock:
-                self._came(carrier)
+                self.crew.came(carrier)
                 runner = self._next()
                 if runner is not None:
                     runner.carrier, carrier.runner = carrier, runner
                     return runner
                 if self._closed:
-                    self._dismiss(carrier)
+                    self.crew.leaves(carrier)
                     return None
-                self._idle.append(carrier)
-                limit = None if self._is_last(carrier) else RETIRED_AFTER
-            if not carrier.waiter.wait(limit) and self._is_retired(carrier):
+                limit = self.crew.rests(carrier)
+            if not carrier.waiter.wait(limit) and self._retires(carrier):
                 return None
 
     def park(self, runner: PoolRunner, until: float | None) -> None:
@@ -165,7 +153,7 @@ class Pool:
             runner.place = GONE
             self._slots -= 1
             if not self._slots:
-                self._wake_idle()
+                self.crew.wake_idle()
 
     def others_wait(self) -> bool:
         """Tell whether a slot waits for a carrier."""
@@ -174,24 +162,24 @@ class Pool:
                 self._move(self.machine.monotonic(), BATCH)
             return bool(self._line)
 
-    # -- from the watch, with the lock
+    # -- from the watch and the crew, with the lock
 
     @property
     def waiting(self) -> int:
         """How many slots are in line."""
         return len(self._line)
 
+    def has_slots(self) -> bool:
+        """Tell whether there are slots that have not ended."""
+        return self._slots > 0
+
     def is_over(self) -> bool:
         """Tell whether nobody needs the watch any more."""
-        return self._closed or not (self._slots or self.carriers)
+        return self._closed or not (self._slots or self.crew.carriers)
 
     def is_short(self) -> bool:
         """Tell whether more slots are in line than carriers are on their way."""
-        return len(self._line) > self._coming
-
-    def can_grow(self) -> bool:
-        """Tell whether there may be more carriers."""
-        return len(self.carriers) < self._size or bool(self._idle)
+        return len(self._line) > self.crew.coming
 
     def next_until(self) -> float | None:
         """Return when the next slot is due."""
@@ -199,66 +187,20 @@ class Pool:
 
     def move_due(self, now: float) -> None:
         """Put those in line that are due."""
-        if self._agenda and self._move(now, None) and not self._coming:
-            self._call_up()
+        if self._agenda and self._move(now, None) and not self.crew.coming:
+            self.crew.call_up_one()
 
-    def call_up(self, number: int) -> int:
-        """Call up as many idle carriers; return how many more are to be added, and may be."""
-        while number and self._call_up():
-            number -= 1
-        return min(number, self._size - len(self.carriers))
-
-    # -- from the watch, without it
-
-    def add_carriers(self, number: int) -> None:
-        """Start so many carriers, or as many as the system gives."""
-        try:
-            for _ in range(number):
-                self._start_carrier()
-        except RuntimeError as error:
-            if not self._cannot_grow:
-                logs.write(self.logger, logging.WARNING, "pool cannot grow: %s", error)
-            self._cannot_grow = True
-        else:
-            self._cannot_grow = self._cannot_grow and not number
-
-    def blockers(self) -> list[tuple[str, str]]:
-        """Return the workers that hold a carrier now, each with its stack."""
-        runners = [carrier.runner for carrier in list(self.carriers)]
-        return [(runner.name, runner.stack()) for runner in runners if runner is not None]
-
-    # -- inside; with the lock
+    # -- inside, with the lock
 
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
         self._line.append(runner)
-        if (self._coming or not self._call_up()) and self.is_short():
+        if (self.crew.coming or not self.crew.call_up_one()) and self.is_short():
             self._watch.alert()
 
     def _forget(self, runner: PoolRunner) -> None:
         if runner.ticket is not None:
             self._agenda.discard(runner.ticket)
-
-    def _call_up(self) -> bool:
-        try:
-            carrier = self._idle.pop()
-        except IndexError:
-            return False
-        carrier.coming = True
-        self._coming += 1
-        carrier.waiter.wake()
-        return True
-
-    def _came(self, carrier: Carrier) -> None:
-        if carrier.coming:
-            carrier.coming = False
-            self._coming -= 1
-        if carrier.runner is not None:
-            carrier.runner = None
-            carrier.turns += 1
-            self.returned += 1
-        elif carrier in self._idle:
-            self._idle.remove(carrier)
 
     def _next(self) -> PoolRunner | None:
         if not self._line and self._agenda:
@@ -279,41 +221,11 @@ class Pool:
         self._line.extend(due)
         return bool(due)
 
-    def _wake_idle(self) -> None:
-        for carrier in self._idle:
-            carrier.waiter.wake()
+    # -- inside, without it
 
-    def _is_last(self, carrier: Carrier) -> bool:
-        return self.carriers == [carrier] and self._slots > 0
-
-    def _dismiss(self, carrier: Carrier) -> None:
-        if carrier in self.carriers:
-            self.carriers.remove(carrier)
-
-    # -- inside; takes the lock
-
-    def _start_carrier(self) -> None:
-        carrier = Carrier(self, next(self._numbers))
+    def _retires(self, carrier: Carrier) -> bool:
         with self.lock:
-            self.carriers.append(carrier)
-            self._coming += 1
-        try:
-            carrier.start()
-        except RuntimeError:
-            with self.lock:
-                self.carriers.remove(carrier)
-                self._coming -= 1
-            raise
-
-    def _is_retired(self, carrier: Carrier) -> bool:
-        """Let a carrier go that was idle for long, unless it has just been called or is needed."""
-        with self.lock:
-            if carrier not in self._idle:
-                return False
-            if self._is_last(carrier):
-                return False
-            self._idle.remove(carrier)
-            self._dismiss(carrier)
-            if not self.carriers:
+            retires = self.crew.retires(carrier)
+            if retires and not self.crew.carriers:
                 self._watch.wake()
-            return True
+            return retires

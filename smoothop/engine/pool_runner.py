@@ -66,8 +66,9 @@ class PoolRunner:
         self._slot = slot
         self._decision: Decision | None = None
         self._sleeper: Sleeper | None = None
-        # Its own, from call to call and on whichever thread, as a thread of its own would have.
-        self._variables = VariableContext()
+        # Its own, from call to call and on whichever thread, as a thread of its own would have;
+        # but most set none, and use the empty ones of whoever carries them.
+        self._variables: VariableContext | None = None
         self.place = CARRIED  # by who launches it, until it is in line
         self.woken = False
         self.ticket: int | None = None
@@ -99,18 +100,29 @@ class PoolRunner:
     def asked_to_stop(self) -> None:
         """End here and now, if no carrier is with it and no user code is left to be called."""
         if self._can_end_anywhere() and self._pool.take_out(self):
-            self._variables.run(self._end_here)
+            (self._variables or VariableContext()).run(self._end_here)
+
+    def abandoned(self) -> None:
+        """See `Runner.abandoned`: nothing ends a call on a thread."""
 
     # -- on a carrier
 
-    def ride(self) -> None:
-        """Drive the slot until it sleeps, has had its share, or ends."""
+    def ride(self, variables: VariableContext) -> None:
+        """Drive the slot until it sleeps, has had its share, or ends.
+
+        Args:
+            variables: empty ones, which it keeps if it sets any.
+        """
+        if self._variables is not None:
+            variables = self._variables
         # Parked outside of its variables: from then on another carrier may enter them.
-        decision = self._variables.run(self._drive)
-        self._decision = decision
+        self._decision = decision = variables.run(self._drive)
+        if variables:
+            self._variables = variables
         if isinstance(decision, Wait):
             self._pool.park(self, decision.until)
         elif decision is CALL:
+            self._slot.since = None
             self._pool.line_up(self)
 
     def _drive(self) -> Decision:

@@ -99,14 +99,14 @@ class Watch:
                 late=late,
                 waiting=pool.waiting,
                 waited=waited,
-                carriers=len(pool.carriers),
-                returned=pool.returned,
+                carriers=len(pool.crew.carriers),
+                returned=pool.crew.returned,
                 stands_still=waited and self._stands_still(),
             )
-            missing = pool.call_up(self._growth.more(look))
+            missing = pool.crew.call_up(self._growth.more(look))
             exhausted = self._growth.is_exhausted(look)
             pause = self._pause(now)
-        pool.add_carriers(missing)
+        pool.crew.add(missing)
         if exhausted:
             self._report(look)
         return pause
@@ -117,7 +117,7 @@ class Watch:
         self._ticks = self._alerted or pool.is_short()
         self._alerted = False
         if self._ticks:
-            return TICK if pool.can_grow() else SLOW_TICK
+            return TICK if pool.crew.can_grow() else SLOW_TICK
         until = pool.next_until()
         self.wakes_at = inf if until is None else max(until, now + TICK)
         return self.wakes_at - now
@@ -129,14 +129,14 @@ class Watch:
             self._stands,
             {
                 carrier.name: (carrier.turns, frame.f_code, frame.f_lasti)
-                for carrier in self._pool.carriers
+                for carrier in self._pool.crew.carriers
                 if (frame := frames.get(carrier.ident or 0)) is not None
             },
         )
         return all(self._stands.get(name) == stand for name, stand in before.items())
 
     def _report(self, look: Look) -> None:
-        blockers = self._pool.blockers()
+        blockers = self._pool.crew.blockers()
         lines = [f"  {name}: {last_line(stack)}" for name, stack in blockers]
         text = (
             f"pool exhausted: none of its {look.carriers} threads has come back for "

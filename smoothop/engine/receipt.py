@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,6 +19,7 @@ from smoothop.errors import SmoothopError
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
+    from smoothop.engine.slot import Slot
 
 OWN_OUTCOME: Final = "the outcome of a message to itself"
 OWN_DELIVERY: Final = "the delivery of a message to itself"
@@ -95,7 +96,11 @@ class Receipt(Latch):
         if not self.delivered and not self.is_set:
             refuse_own_message(self._core, self, OWN_DELIVERY)
             refuse_blocking_loop((self._core,))
-            self.delivery_latch().wait(self._core.machine, limit)
+            slot, latch = current_slot(), self.delivery_latch()
+            if slot is None or limit is not None:
+                latch.wait(self._core.machine, limit)
+            else:
+                self._wait_without_limit(latch, slot, "a delivery", lambda: latch.is_set)
         return self.delivered
 
     def result(self, timeout: Duration | None = None) -> Any:
@@ -127,8 +132,10 @@ class Receipt(Latch):
             else:
                 refuse_own_message(self._core, self, OWN_OUTCOME)
                 need = turn_of(self._core, self)
-                with waits_without_limit(slot, need, "an outcome", self.done):
-                    yield from self.wait_async(None).__await__()
+                with waits_without_limit(slot, need, "an outcome", self.done) as look_again:
+                    if not (yield from self.wait_async(None, slot.run.stop).__await__()):
+                        look_again()
+                        yield from self.wait_async(None).__await__()
         return self._outcome()
 
     # -- for the worker
@@ -170,8 +177,17 @@ class Receipt(Latch):
         refuse_blocking_loop((core,))
         if limit is not None:
             return self.wait(core.machine, limit)
-        with waits_without_limit(slot, turn_of(core, self), "an outcome", self.done):
-            return self.wait(core.machine, None)
+        self._wait_without_limit(self, slot, "an outcome", self.done)
+        return True
+
+    def _wait_without_limit(
+        self, latch: Latch, slot: Slot, what: str, is_over: Callable[[], bool]
+    ) -> None:
+        core = self._core
+        with waits_without_limit(slot, turn_of(core, self), what, is_over) as look_again:
+            if not latch.wait(core.machine, None, slot.run.stop):
+                look_again()
+                latch.wait(core.machine, None)
 
     def delivery_latch(self) -> Latch:
         """Return what is set when the message is delivered or never will be."""

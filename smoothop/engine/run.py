@@ -33,6 +33,8 @@ class Run:
             stop or has reached its panic limit. What comes after it is for those who come after
             that moment to decide.
         reason: why it is leaving.
+        recipe: how to make its handler in a child process, if that is where it lives; each slot
+            then has one of its own, and `setup` is for each.
         stopping: set once, when the slots are told that it is leaving; read without a lock.
         stop: the same for those who wait for it.
         over: set by the last step of its last slot: none of its code runs any more.
@@ -44,6 +46,7 @@ class Run:
     """
 
     __slots__ = (
+        "_core",
         "begun",
         "budget",
         "config",
@@ -54,6 +57,7 @@ class Run:
         "loop_thread",
         "over",
         "reason",
+        "recipe",
         "scaled",
         "slots",
         "started_at",
@@ -64,10 +68,12 @@ class Run:
     )
 
     def __init__(self, core: WorkerCore) -> None:
+        self._core = core
         self.config: Config = core.config
         self.budget: PanicBudget = PanicBudget(Policy.of(core.config))
         self.begun = False
-        self.is_set_up: bool = core.calls.setup is None and core.config.run_in != "process"
+        self.recipe: bytes | None = core.recipe()
+        self.is_set_up: bool = core.calls.setup is None and self.recipe is None
         self.started_at = core.machine.time()
         self.stopping = False
         self.stop = Latch()
@@ -103,16 +109,20 @@ class Run:
         """Return the slots that go on handling."""
         return [slot for slot in self.slots if slot.is_active]
 
-    def add_slot(self, core: WorkerCore) -> Slot | None:
+    def add_slot(self) -> Slot | None:
         """Return a new slot if one is missing."""
         ready = self.begun and self.is_set_up and not self.leaving
         if not ready or len(self.active()) >= self.wanted:
             return None
         taken = {slot.number for slot in self.slots}
         number = next(number for number in range(len(taken) + 1) if number not in taken)
-        slot = Slot(core, self, number)
+        slot = Slot(self._core, self, number)
         self.slots = (*self.slots, slot)
         return slot
+
+    def is_short(self) -> bool:
+        """Tell whether there are fewer slots than should be; may be asked without the lock."""
+        return sum(slot.is_active for slot in self.slots) < self.wanted
 
     def remove(self, slot: Slot) -> bool:
         """Forget a slot that has ended; ``False`` when that was done before."""

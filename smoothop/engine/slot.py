@@ -8,12 +8,12 @@ threads only read `phase`, `since` and `receipt`, and set `attention`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from smoothop.engine.context import AsyncContext, Context
 from smoothop.engine.mailbox import Sleeper
 from smoothop.engine.supervision import (
+    ABANDONED,
     CALL,
     SET_UP,
     SURPLUS,
@@ -26,7 +26,7 @@ from smoothop.engine.supervision import (
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
-from smoothop.results import DONE, FAIL, HandleResult
+from smoothop.results import DONE, FAIL, HandleResult, wrong_result
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
@@ -43,6 +43,10 @@ class Runner(Protocol):
         """The worker was asked to stop; called from any thread, perhaps more than once."""
         ...
 
+    def abandoned(self) -> None:
+        """The slot was replaced: end its running call, if that can be done; from any thread."""
+        ...
+
 
 class Slot:
     """One loop of one run of a worker.
@@ -55,13 +59,15 @@ class Slot:
         dismissed: why this slot alone has to leave, if it has to; with the worker's lock.
         has_left: it calls no `handle` any more; with the worker's lock.
         phase: what the loop is doing.
-        since: monotonic time when the running user code was called.
+        since: monotonic time when the running user code was called. Who lets go of a slot
+            between two calls sets it to ``None``, or the slot would be taken for stuck.
         until: monotonic time when the present sleep ends.
         reported: the `since` of the call that was reported as stuck.
         receipt: that of the message being handled.
         handled: how many calls of `handle` have returned.
         waits_for: what its handler waits for without limit.
         runner: who drives it, if that has to be told of a stop.
+        kill: ends the running call by force, which is a panic then, where that can be done.
         stack: answers where the loop stands, as a traceback's text.
     """
 
@@ -80,6 +86,7 @@ class Slot:
         "dismissed",
         "handled",
         "has_left",
+        "kill",
         "number",
         "phase",
         "receipt",
@@ -103,6 +110,7 @@ class Slot:
         self.handled = 0
         self.waits_for: UnlimitedWait | None = None
         self.runner: Runner | None = None
+        self.kill: Callable[[], None] | None = None
         self.phase: Phase = STARTING
         self.since: float | None = None
         self.until: float | None = None
@@ -110,7 +118,7 @@ class Slot:
         self.receipt: Receipt | None = None
         self.stack: Callable[[], str] = lambda: "(not begun yet)"
         # In a child process each slot has a handler of its own.
-        is_set_up = run.is_set_up and run.config.run_in != "process"
+        is_set_up = run.is_set_up and run.recipe is None
         self._supervision = Supervision(run.budget, is_set_up=is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
@@ -226,8 +234,12 @@ class Slot:
         """`error` left `setup` or `handle`."""
         core, run, now = self.core, self.run, self._monotonic()
         with core.lock:
-            # What comes after the last panic that counted, in another slot, does not count.
-            late = run.stopping or (run.leaving and run.reason == "panic limit")
+            # Nor does what comes after the last panic that counted, in another slot.
+            late = (
+                run.stopping
+                or self.dismissed == ABANDONED
+                or (run.leaving and run.reason == "panic limit")
+            )
             if not late:
                 attempts = run.budget.add(now)
                 decision = self._supervision.panicked(attempts, now, core.machine.chance())
@@ -252,13 +264,13 @@ class Slot:
         return decision
 
     def interrupted(self, error: BaseException) -> Decision:
-        """`error` left user code after the worker was asked to stop: that is no panic."""
+        """`error` left user code after it was given up or asked to stop: that is no panic."""
         core = self.core
         if type(error).__name__ != "CancelledError":
             core.log.warning("handler raised while stopping", cause=error)
         text = f"worker {core.name} was asked to stop and did not finish the message"
         self._settle_failed(MessageDroppedError, text, error)
-        return End(self.run.reason)
+        return End(self.dismissed or self.run.reason)
 
     def woken(self, sleeper: Sleeper | None) -> Decision:
         """The sleep has ended, for whatever reason."""
@@ -334,21 +346,3 @@ class Slot:
         receipt, self.receipt = self.receipt, None
         if receipt is not None:
             receipt.settle(None, (kind, text), cause)
-
-
-def wrong_result(result: object) -> TypeError:
-    """Return the error that says what came back instead of a `HandleResult`."""
-    # By type(), not isinstance: that asks the object for its __class__, which may be anything.
-    kind = type(result)
-    if kind is CoroutineType:
-        result.close()  # type: ignore[attr-defined]  # nobody will await it
-        hint = ": declare the handler with `async def`, or do not return a coroutine"
-    else:
-        hint = ": return none(...), done(...) or fail(...)"
-    if result is None:
-        what = "None"
-    elif issubclass(kind, type):
-        what = f"the class {result.__name__}"  # type: ignore[attr-defined]  # as all classes have
-    else:
-        what = kind.__name__
-    return TypeError(f"the handler must return a HandleResult, it returned {what}{hint}")

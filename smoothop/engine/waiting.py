@@ -43,6 +43,14 @@ class Waiter:
         # A lock refuses a timeout of more than 292 years.
         return self._gate.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX))
 
+    def wait_or(self, other: Latch) -> None:
+        """Block until woken, or until `other` happens."""
+        other.add(self)
+        try:
+            self.wait(None)
+        finally:
+            other.discard(self)
+
     def wake(self) -> None:
         """See `Wakeable.wake`."""
         try:
@@ -80,6 +88,14 @@ class LoopWaiter:
             return await self._future
         finally:
             timer.cancel()
+
+    async def wait_or(self, other: Latch) -> None:
+        """Wait until woken, or until `other` happens."""
+        other.add(self)
+        try:
+            await self._future
+        finally:
+            other.discard(self)
 
     def wake(self) -> None:
         """See `Wakeable.wake`."""
@@ -144,24 +160,37 @@ class Latch:
         if self._waiters is not None and waiter in self._waiters:
             self._waiters.remove(waiter)
 
-    def wait(self, machine: Machine, timeout: float | None) -> bool:
-        """Block until it happens, at most `timeout` seconds; tell whether it has."""
+    def wait(self, machine: Machine, timeout: float | None, other: Latch | None = None) -> bool:
+        """Block until it happens, at most `timeout` seconds; tell whether it has.
+
+        What `other` stands for ends the wait as well.
+        """
         if not self.is_set:
             waiter = Waiter(machine)
-            self.add(waiter)
+            self._add_to_both(waiter, other)
             try:
                 waiter.wait(timeout)
             finally:
-                self.discard(waiter)
+                self._discard_from_both(waiter, other)
         return self.is_set
 
-    async def wait_async(self, timeout: float | None) -> bool:
-        """Wait on the running event loop until it happens; tell whether it has."""
+    async def wait_async(self, timeout: float | None, other: Latch | None = None) -> bool:
+        """Do the same on the running event loop."""
         if not self.is_set:
             waiter = LoopWaiter(running_loop())
-            self.add(waiter)
+            self._add_to_both(waiter, other)
             try:
                 await waiter.wait(timeout)
             finally:
-                self.discard(waiter)
+                self._discard_from_both(waiter, other)
         return self.is_set
+
+    def _add_to_both(self, waiter: Wakeable, other: Latch | None) -> None:
+        self.add(waiter)
+        if other is not None:
+            other.add(waiter)
+
+    def _discard_from_both(self, waiter: Wakeable, other: Latch | None) -> None:
+        self.discard(waiter)
+        if other is not None:
+            other.discard(waiter)

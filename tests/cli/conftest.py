@@ -10,7 +10,7 @@ from support.terminals import Child
 from support.wheels import build_wheel
 
 WORKERS = '''
-import logging, os, threading
+import logging, os, signal, threading, warnings
 from dataclasses import dataclass
 from pydantic import SecretStr
 from smoothop import Config, done, none
@@ -69,6 +69,19 @@ class Stray:
         threading.Thread(target=threading.Event().wait, daemon=False).start()
         ctx.logger.info("left a thread")
     def handle(self, ctx):
+        return none(3600)
+
+class Parent:
+    """Forks a child that sends SIGTERM to itself."""
+    def handle(self, ctx):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads
+            child = os.fork()
+        if child == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        ctx.logger.info("the child ended with %d", os.waitstatus_to_exitcode(status))
         return none(3600)
 
 class Beacon:
@@ -162,7 +175,7 @@ def acme(tmp_path_factory):
     environment = Environment.create(root / "env")
     names = (
         *("Ticker", "Talker", "Stubborn", "Crasher", "Courier", "Beacon", "Chatterbox", "Stray"),
-        "plain",
+        *("Parent", "plain"),
     )
     handlers = {name.lower(): f"acme_workers:{name}" for name in names}
     good = build_wheel(

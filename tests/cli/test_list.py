@@ -38,7 +38,7 @@ def test_the_table_shows_every_handler_unchecked(acme, tmp_path):
     lines = ended.stdout.splitlines()
     assert lines[0].split() == ["NAME", "STATE", "DISTRIBUTION", "VERSION", "TARGET"]
     assert lines[2].split() == ["broken", "unchecked", "acme-broken", "0.1", "acme_broken:Broken"]
-    assert len(lines) == 11
+    assert len(lines) == 12
 
 
 def test_json_has_the_keys_of_the_contract(acme, tmp_path):

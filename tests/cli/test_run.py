@@ -87,6 +87,16 @@ def test_a_critical_worker_that_uses_up_its_panics_ends_the_run_with_exit_code_1
     assert "\x1b" not in child.text
 
 
+def test_a_stuck_worker_ends_the_run_with_exit_code_1_if_it_is_to(acme, tmp_path, write):
+    write("[workers.stubborn]\nstuck_after = '200ms'\non_stuck = 'exit'\n")
+    with acme.on_pipe("run", "stubborn", "--grace", "200ms", cwd=tmp_path) as child:
+        assert child.wait() == 1
+    assert "handler stuck" in child.text
+    assert "worker 'stubborn' is stuck at File" in child.text
+    assert "in handle: lock.acquire(); stopping" in child.text
+    assert "Timeout (" not in child.text.partition("; stopping")[0]  # nobody keeps Python's lock
+
+
 def test_a_worker_that_is_not_critical_fails_alone(acme, tmp_path, write):
     write("[workers.ticker]\n[workers.crasher]\nmax_panic_attempts=1\n")
     with acme.on_pipe("run", "--all", cwd=tmp_path) as child:
@@ -141,7 +151,7 @@ def test_all_without_worker_tables_runs_every_handler_that_can_and_leaves_out_th
     assert "left out: handler 'broken' of acme-broken 0.1" in child.text
     assert "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'" in child.text
     assert "left out: handler 'talker' of acme-workers 1.2: text: required" in child.text
-    assert "8 workers" in child.text
+    assert "9 workers" in child.text
 
 
 def test_a_handler_asked_for_by_name_that_cannot_be_loaded_is_fatal(acme, tmp_path):

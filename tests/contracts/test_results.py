@@ -8,7 +8,6 @@ from support.gates import DEADLINE, Gate
 
 from smoothop import (
     Config,
-    ConfigError,
     HandlerPanickedError,
     InvalidHandlerError,
     done,
@@ -424,17 +423,6 @@ def test_a_bad_change_is_refused_and_nothing_is_changed(op, way, changes, error,
     with pytest.raises(error, match=says):
         op.update_config("w", critical=True, **changes)
     assert worker.config == way.config()
-
-
-@pytest.mark.parametrize("field", [{"stuck_after": 1}])
-def test_what_this_version_cannot_do_is_refused_by_name(op, way, field):
-    async def handle(ctx):
-        return none(3600)
-
-    (name,) = field
-    with pytest.raises(ConfigError, match=f"{name}=.* is not available in this version"):
-        op.add_handler("w", way.handler(handle), Config(**field))
-    assert op.workers() == []
 
 
 def test_a_snapshot_is_plain_data(op, way):

@@ -302,3 +302,26 @@ def test_polling_slots_poll_side_by_side(op, way):
     op.add_handler("w", way.handler(handle), Config(concurrency=2))
     op.start("w")
     gates[1].wait()
+
+
+def test_a_stop_ends_a_wait_for_a_message_that_only_the_own_worker_could_handle(op, way):
+    Crew(op, way, 2)
+    op.start("w")
+    held, _ = hold(op, 1)
+    waits, told = Gate(), []
+
+    async def ask(ctx):
+        receipt = await ctx.dispatch("w", None)
+        waits.open()
+        try:
+            await way.result(receipt)
+        except SmoothopError as error:
+            told.append(str(error))
+
+    op.dispatch("w", ask)
+    waits.wait()
+    stopped = op.stop("w")
+    held[0].leave.open()
+    stopped.result(DEADLINE)
+    (text,) = told
+    assert "would never end" in text

@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from smoothop import Config, Operator, SmoothopError, StopTimeoutError, done, none
-from smoothop.engine.pool import RETIRED_AFTER
+from smoothop.engine.pool_crew import RETIRED_AFTER
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 
@@ -41,7 +41,7 @@ class World:
 
     def carriers(self):
         """Return how many threads its pool has, without the watch."""
-        return 0 if self.op._pool is None else len(self.op._pool.carriers)
+        return 0 if self.op._pool is None else len(self.op._pool.crew.carriers)
 
     def block(self, seconds):
         """Return a handler that blocks once, for so long."""
@@ -87,6 +87,34 @@ def test_idle_workers_share_one_thread(seed):
         return world.carriers()
 
     assert world.run(scenario) == 1
+
+
+def test_a_sleep_ends_on_time(seed):
+    world, times = World(seed), []
+
+    def tick(ctx):
+        times.append(world.machine.now())
+        return none(0.25)
+
+    def scenario():
+        world.add(1, tick)
+        world.machine.sleep(2)
+
+    world.run(scenario)
+    assert len(times) == 8
+    assert all(0.25 <= b - a < 0.2501 for a, b in pairwise(times))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_message_that_comes_just_as_the_worker_lies_down_wakes_it(seed):
+    world = World(seed)
+    world.machine = SimMachine(seed, Style(eager=0.6, by_line=0.1))
+
+    def scenario():
+        world.add(1, lambda ctx: done(ctx.message), ONLY)
+        return [world.op.dispatch("w0", number).result(1) for number in range(10)]
+
+    assert world.run(scenario) == list(range(10))
 
 
 def test_handlers_that_block_get_as_many_threads_as_there_may_be(seed):

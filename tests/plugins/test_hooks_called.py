@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from support.gates import Gate
 from support.hooks import Recorder, followed
 
 from smoothop import (
@@ -18,7 +19,7 @@ from smoothop import (
     hookspecs,
     none,
 )
-from smoothop.events import KINDS, StuckEvent
+from smoothop.events import KINDS
 from smoothop.plugins.relay import FOLLOWING
 
 ON_MESSAGE = Config(message_only=True, panic_backoff=0.001)
@@ -127,17 +128,22 @@ def test_lifecycle_says_why_the_worker_stopped():
     assert (stopped.event, stopped.reason) == ("stopped", "panic limit")
 
 
-def test_stuck_is_told_as_the_engine_notices_it():
-    recorder = Recorder("smoothop_stuck")
+def test_a_stuck_call_is_told_while_it_still_runs():
+    recorder, leave = Recorder("smoothop_stuck"), Gate()
+
+    def hang(ctx):
+        leave.wait()  # the line it stands at
+        return done()
+
     with followed(recorder) as operator:
-        worker = operator.add_handler("worker", answer, ON_MESSAGE)
+        worker = operator.add_handler("worker", hang, Config(message_only=True, stuck_after=0.05))
         operator.start("worker")
-        # The engine does not look for stuck calls yet: put the event where it will put it.
-        core = worker._core
-        core.publish(core.audience.stuck, (StuckEvent, "worker", 1.0, 2.0, "the stack"))
+        operator.dispatch("worker", None)
         arguments = recorder.next().arguments
+        leave.open()
     assert arguments["worker"] is worker
-    assert arguments["event"] == StuckEvent("worker", 1.0, 2.0, "the stack")
+    assert arguments["event"].duration >= 0.05
+    assert "leave.wait()  # the line it stands at" in arguments["event"].stack
 
 
 def test_operator_hooks_are_told_once_however_often_workers_start_and_whoever_closes():

@@ -116,11 +116,15 @@ def test_code_that_keeps_the_gil_from_the_first_signal_on_keeps_nobody(play):
         assert re.search(r"acme_greedy\.py\", line \d+ in greedy", ending.text), ending
 
 
-@pytest.mark.parametrize("shape", ["finalizer", "exit_hook"])
-def test_nor_does_what_hangs_when_the_interpreter_ends(play, shape):
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [("exit_hook", "but the main thread stands at"), ("finalizer", "in __del__")],
+)
+def test_nor_does_what_hangs_when_the_interpreter_ends(play, shape, told):
     for ending in play(Plan(shape, ((0, "SIGTERM"),))):
         assert ending.code == 6, ending
         assert "all workers have stopped" in ending.text, ending
+        assert told in ending.text, ending
 
 
 @pytest.mark.parametrize("shape", ["leaves", "locked"])

@@ -249,6 +249,38 @@ def test_each_call_from_a_process_on_its_way_out_or_a_forked_child(caller):
     assert found == {name: exceptions.get(name, refused) for name in found}
 
 
+FORKS_IN_A_HANDLER = """
+import os, sys, warnings
+from smoothop import Config, Operator, done
+
+warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: fork with threads
+
+def handle(ctx):
+    return done(os.fork())
+
+with Operator(pool_size=1) as op:
+    for name in ("w", "another"):
+        op.add_handler(name, handle, Config(run_in=sys.argv[1], message_only=True))
+    op.start_all()
+    child = op.dispatch("w", 1).result(20)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert op.stop("w").wait(20)
+"""
+
+
+@pytest.mark.parametrize("run_in", ["thread", "pool"])
+def test_a_child_that_a_handler_forks_ends_when_the_handler_returns(run_in):
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKS_IN_A_HANDLER, run_in],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 # -- idempotent
 
 

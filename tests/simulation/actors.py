@@ -51,6 +51,7 @@ class Actor:
         self.setup_fails = self.draw.choice((0, 0, 0.3))
         self.panics = self.draw.choice((0, 0.1, 0.4))
         self.stuck = history.stuck and self.draw.random() < 0.5
+        self.crowded = False  # it has, or had, several slots: then less can be foretold
 
     async def _inside(self, ctx: Any, what: str) -> Any:
         """Note that user code begins and ends, whatever happens in it."""
@@ -58,14 +59,16 @@ class Actor:
         self.inside += 1
         self.calls += 1
         machine.note(f"{self.label} enters {what}")
-        if self.inside > 1:
-            history.ledger.fail(f"two calls into {self.label} at a time")
+        if self.inside > (len(run.slots) if self.crowded and what == "handle" else 1):
+            history.ledger.fail(f"{self.inside} calls into {self.label} at a time")
+        if what != "teardown" and history.is_paused(ctx._slot.core):
+            history.ledger.fail(f"{self.label} is called while it is paused")
         if any(run is over for over in history.over):
             history.ledger.fail(f"{self.label} is called after its stop was done")
         if machine.holds_locks():
             history.ledger.fail(f"{self.label} is called with a lock held")
         model = self._model(run)
-        wrong = None if what == "teardown" else model.enters(machine.now())
+        wrong = None if what == "teardown" or self.crowded else model.enters(machine.now())
         if wrong:
             history.ledger.fail(f"{self.label}: {wrong}")
         try:
@@ -98,7 +101,7 @@ class Actor:
     async def _handle(self, ctx: Any) -> Any:
         entry, draw = ctx.message, self.draw
         if entry is not None:
-            self.history.ledger.delivered(entry, self)
+            self.history.ledger.delivered(entry, self, crowded=self.crowded)
         await self._something(ctx)
         if draw.random() < self.panics:
             if draw.random() < 0.2:
@@ -146,8 +149,10 @@ class Actor:
                 operator.stop(other)
             elif kind < 0.88:
                 operator.start(other)
-            elif kind < 0.9:
+            elif kind < 0.89:
                 operator.update_config(other, mailbox_size=draw.randrange(1, 4))
+            elif kind < 0.9:
+                self.history.scale(other, draw.randrange(1, 4))
             elif kind < 0.92:
                 await ways.completion(operator.stop(self.name), None)
                 self.history.ledger.fail("a handler has waited for its own stop")
@@ -207,4 +212,5 @@ def drawn_config(draw: Random) -> Config:
         max_dispatch_timeout=draw.choice((0, 0, 0.3)),
         stop_grace=draw.choice((0, 0.2, 1)),
         run_in=draw.choice(("thread", "pool")),
+        concurrency=draw.choice((1, 1, 1, 2, 3)),
     )

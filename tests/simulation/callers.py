@@ -93,6 +93,17 @@ class Caller:
         if self.draw.random() < 0.7:
             await self.ways.completion(updated, self.draw.choice(TIMEOUTS))
 
+    async def _scale(self, name: str) -> None:
+        scaled = self.history.scale(name, self.draw.randrange(1, 5))
+        if self.draw.random() < 0.7:
+            await self.ways.completion(scaled, self.draw.choice(TIMEOUTS))
+
+    async def _pause(self, name: str) -> None:
+        self.history.pause(name)
+
+    async def _resume(self, name: str) -> None:
+        self.history.operator.resume(name)
+
     async def _remove(self, name: str) -> None:
         run = self.history.run_of(name)
         removed = self.history.operator.remove_handler(name)
@@ -142,6 +153,6 @@ class Caller:
 CALLS = {
     "send": 10, "ask": 6, "sleep": 6, "start": 6, "stop": 4, "restart": 3, "update": 3,
     "remove": 1, "add": 2, "watch": 2, "follow": 1, "start_all": 1, "stop_all": 1,
-    "cancel": 1, "close": 1,
+    "cancel": 1, "close": 1, "scale": 2, "pause": 2, "resume": 3,
 }  # fmt: skip
 """What callers do, and how often."""

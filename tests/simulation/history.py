@@ -20,6 +20,8 @@ from smoothop import (
     SmoothopError,
     StopTimeoutError,
 )
+from smoothop.engine.core import WorkerCore
+from smoothop.engine.history import Pause
 from smoothop.engine.mailbox import Mailbox
 from smoothop.engine.run import Run
 from smoothop.engine.waiting import Latch
@@ -61,6 +63,7 @@ class History:
         self.over: list[Run] = []
         self.followed: list[tuple[Run, MetricStream]] = []
         self.run_ended: dict[Completion, Run] = {}
+        self.paused: dict[WorkerCore, tuple[Pause, float]] = {}
         self.released = Latch()
         self.cancellation = Cancellation()
 
@@ -144,9 +147,29 @@ class History:
         ways = LoopWays(self) if is_async else Ways(self)
         kind = AsyncActor if is_async else SyncActor
         actor = kind(self, name, len(self.views), ways)
-        view = self.operator.add_handler(name, actor, drawn_config(draw))
+        config = drawn_config(draw)
+        actor.crowded = config.concurrency > 1
+        view = self.operator.add_handler(name, actor, config)
         self.actors[name] = actor
         self.views.append((view, actor))
+
+    def scale(self, name: str, slots: int) -> Completion:
+        """Change how many slots a worker has."""
+        self.actors[name].crowded = True
+        return self.operator.update_config(name, concurrency=slots)
+
+    def pause(self, name: str) -> None:
+        """Pause a worker, and remember since when."""
+        core = self.operator._core(name)
+        self.operator.pause(name)
+        if core.pause is not None:
+            self.paused[core] = (core.pause, self.machine.now())
+
+    def is_paused(self, core: WorkerCore) -> bool:
+        """Tell whether a worker is paused, and was for longer than a step or two."""
+        pause, since = self.paused.get(core, (None, 0))
+        lasts = pause is not None and pause is core.pause
+        return lasts and self.exact and self.machine.now() > since + 0.001
 
     def look(self) -> None:
         """Read all there is to read about every worker: it never raises, and is true."""
@@ -219,7 +242,7 @@ class History:
     def logged(self, message: str, extra: dict[str, Any]) -> None:
         """Hold what the engine says about panics against the model."""
         actor = self.actors.get(extra["worker"])
-        model = None if actor is None else actor.model
+        model = None if actor is None or actor.crowded else actor.model
         wrong: str | None = None
         if message.startswith("worker broke"):
             self.ledger.fail(f"{extra['worker']}: {message}: {extra}")

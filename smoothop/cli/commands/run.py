@@ -111,6 +111,7 @@ def command(  # noqa: PLR0917 - typer makes options of them
     tell_warnings(resolved.warnings)
     invocation.ladder.grace = resolved.operator["grace"].value
     lines = Lines(resolved.operator["log_format"].value, invocation.ladder.outlet)
+    invocation.ladder.announce = lines.announce
     registry = invocation.discover(resolved)
     with plugins_print_to_stderr():
         assembly = _assembled(names or [], run_all, resolved, registry, invocation.ladder)
@@ -179,7 +180,7 @@ def _begin(resolved: Resolved, assembly: Assembly, ladder: SignalLadder, lines: 
     names = [worker.table.name for worker in assembly.workers]
     value = {key: given.value for key, given in resolved.operator.items()}
     lines.begin(value["log_level"], names)
-    announce = ladder.announce = lines.announce
+    announce = lines.announce
     for message in assembly.left_out:
         announce(f"left out: {message}", logging.WARNING)
     for taken in ladder.restore():

@@ -1,0 +1,137 @@
+"""`WorkerNews`: what is noted and told of one worker, whoever notices it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from smoothop.engine.history import History
+from smoothop.engine.logs import WorkerLog, handler_logger
+from smoothop.engine.mailbox import Mailbox
+from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
+from smoothop.engine.texts import traceback_text, typed_text
+from smoothop.events import DispatchEvent, PanicEvent
+
+if TYPE_CHECKING:
+    from smoothop.config import Config
+    from smoothop.engine.machine import Machine
+    from smoothop.engine.observing import EnterDispatch, Watch
+
+
+class WorkerNews:
+    """The lowest layer of `WorkerCore`: its mailbox, and all that is known of what happens to it.
+
+    Attributes:
+        lock: the worker's only one; never held while user code runs: no handler, no log handler,
+            no callback.
+        enter_dispatch: makes what is entered around each dispatch to it, if anything is.
+        last: the most recent event but for accepted messages, raw; see `snapshots.LastEvent`.
+    """
+
+    def __init__(self, machine: Machine, name: str, config: Config, logger: logging.Logger) -> None:
+        self.machine = machine
+        self.name = name
+        self.config = config
+        self.log = WorkerLog(logger, name)
+        self.handler_logger = handler_logger(logger, name)
+        self.lock = machine.lock()
+        self.audience = Audience(self.lock)
+        self.mailbox = Mailbox(self, config.mailbox_size)
+        self.own_rings: list[Ring] = []
+        self.watches: list[Watch] = []
+        self.enter_dispatch: EnterDispatch | None = None
+        self.last: tuple[Any, ...] | None = None
+        self.history = History()
+        self.panics = 0
+        self.last_error: str | None = None
+        self.last_error_at: float | None = None
+        self.last_traceback: str | None = None
+
+    # -- what has happened
+
+    def panicked(self, attempts: int, error: BaseException, waited: float | None) -> None:
+        """An exception has left user code, as the `attempts`-th of those that count."""
+        text = typed_text(error)
+        self.panics += 1
+        self.note_error(text, error)
+        self.note("panic", text)
+        most = self.config.max_panic_attempts
+        self.log.warning(
+            "panic recovered", cause=error, attempt=attempts, max_attempts=most, error=text
+        )
+        raw = (PanicEvent, self.name, self.machine.time(), attempts, text, waited)
+        self.publish(self.audience.panic, raw, error)
+
+    def teardown_failed(self, error: BaseException) -> None:
+        """An exception has left `teardown`; the worker stops all the same."""
+        text = typed_text(error)
+        self.note_error(text, error)
+        self.log.error("teardown failed: %s", text, cause=error, error=text)
+
+    def broke(self, error: BaseException) -> None:
+        """The engine itself failed; the worker ends."""
+        self.note_error(typed_text(error), error)
+        self.log.error("worker broke: %s", typed_text(error), cause=error)
+
+    def accepted(self) -> None:
+        """A message was accepted, and somebody listens; called with the lock."""
+        raw = (DispatchEvent, self.name, self.machine.time(), True, None)
+        for listener in self.audience.dispatch:
+            listener.put(raw)
+
+    def dispatch_failed(self, why: str) -> None:
+        """A message was refused."""
+        self.log.warning("dispatch failed", error=why)
+        raw = (DispatchEvent, self.name, self.machine.time(), False, why)
+        self.publish(self.audience.dispatch, raw)
+
+    # -- what is kept of it, and who is told
+
+    def publish(
+        self,
+        listeners: tuple[Listener, ...],
+        raw: RawEvent,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Keep the event as the last one and hand it to those who listen."""
+        self.mailbox.accepted_at = 0.0
+        self.last = raw
+        for listener in listeners:
+            listener.put(raw, exception)
+
+    def note(self, event: str, detail: str | None = None) -> None:
+        """Keep in the history what happens now."""
+        self.history.note(self.machine.time(), event, detail)
+
+    def note_error(self, text: str, raised: BaseException | None = None) -> None:
+        """Keep the text as that of the last error, and where it was raised, if it was."""
+        self.last_error, self.last_error_at = text, self.machine.time()
+        if raised is not None:
+            self.last_traceback = traceback_text(raised)
+
+    # -- who listens
+
+    def listen(self, ring: Ring) -> None:
+        """Let `ring` have the events until the worker stops."""
+        with self.lock:
+            gone = self.mailbox.refusal is not None
+            if not gone:
+                self.own_rings.append(ring)
+                self.audience.attach(ring)
+        if gone:
+            ring.end()
+
+    def unlisten(self, ring: Ring) -> None:
+        """Let `ring` have no further events."""
+        with self.lock:
+            if ring in self.own_rings:
+                self.own_rings.remove(ring)
+        self.audience.detach(ring)
+
+    def end_streams(self) -> None:
+        """Let every stream of this worker alone end."""
+        with self.lock:
+            rings, self.own_rings = self.own_rings, []
+        for ring in rings:
+            self.audience.detach(ring)
+            ring.end()

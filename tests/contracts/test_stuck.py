@@ -1,0 +1,320 @@
+"""Calls of `handle` that take longer than `Config.stuck_after`."""
+
+import asyncio
+import logging
+import threading
+from contextlib import suppress
+
+import pytest
+from support.gates import DEADLINE, Gate
+from support.ways import LoopWay
+
+from smoothop import Config, MessageDroppedError, Operator, StopTimeoutError, done, none
+from smoothop.engine.replacing import MOST_ABANDONED
+from smoothop.testing import SimMachine
+
+SOON = 0.05
+QUICK = {"message_only": True, "stuck_after": SOON, "stop_grace": 0.01}
+
+
+class Listening(logging.Handler):
+    """Waits for a log record that begins in this way."""
+
+    def __init__(self, begin):
+        super().__init__()
+        self.begin, self.records, self.came = begin, [], Gate(begin)
+
+    def emit(self, record):
+        if record.getMessage().startswith(self.begin):
+            self.records.append(record)
+            self.came.open()
+
+    def record(self):
+        self.came.wait()
+        return self.records[0]
+
+    def __enter__(self):
+        logging.getLogger("smoothop").addHandler(self)
+        return self
+
+    def __exit__(self, *_):
+        logging.getLogger("smoothop").removeHandler(self)
+
+
+@pytest.fixture
+def looped():
+    way = LoopWay()
+    with way.operator() as op:
+        yield op, way
+
+
+class Hanging:
+    """A message-only worker whose calls hang until they are let go."""
+
+    def __init__(self, op, way, name="w", **config):
+        self.way, self.leave = way, Gate("leave")
+        self.entered = Gate("handle")
+
+        async def handle(ctx):
+            if ctx.message == "hang":
+                self.entered.open()
+                while not self.leave.is_open():
+                    # A task is cancelled when it is replaced; this one holds out, as a thread does.
+                    with suppress(asyncio.CancelledError):
+                        await way.passed(self.leave)  # the line it stands at
+            return done(ctx.message)
+
+        self.view = op.add_handler(name, way.handler(handle), Config(**QUICK | config))
+        self.events = self.view.metrics(kinds=["stuck"])
+        op.start(name)
+
+
+def test_a_call_that_takes_too_long_is_told_once_with_the_line_it_stands_at(op, way, caplog):
+    caplog.set_level(logging.WARNING, logger="smoothop")
+    hanging = Hanging(op, way)
+    receipt = op.dispatch("w", "hang")
+    event = hanging.events.get(DEADLINE)
+    assert (event.worker, event.duration >= SOON) == ("w", True)
+    assert "await way.passed(self.leave)  # the line it stands at" in event.stack
+    assert hanging.view.snapshot().stuck is True
+    assert [slot["stuck"] for slot in hanging.view.snapshot().slots] == [True]
+    (record,) = [one for one in caplog.records if one.message == "handler stuck"]
+    assert (record.worker, record.duration, record.stack) == ("w", event.duration, event.stack)
+    assert record.levelno == logging.WARNING
+    hanging.leave.open()
+    assert receipt.result(DEADLINE) == "hang"
+    assert op.dispatch("w", 2).result(DEADLINE) == 2
+    assert hanging.view.snapshot().stuck is False
+    assert [entry["event"] for entry in hanging.view.snapshot().history] == ["started", "stuck"]
+    with pytest.raises(TimeoutError):
+        hanging.events.get(0)
+
+
+def test_each_call_that_is_stuck_is_told_of(op, way):
+    hanging = Hanging(op, way)
+    for _ in range(2):
+        hanging.leave = Gate()
+        receipt = op.dispatch("w", "hang")
+        assert hanging.events.get(DEADLINE).worker == "w"
+        hanging.leave.open()
+        receipt.result(DEADLINE)
+
+
+def test_each_slot_is_judged_for_itself(op, way):
+    hanging = Hanging(op, way, concurrency=3)
+    op.dispatch("w", "hang")
+    hanging.events.get(DEADLINE)
+    assert op.dispatch("w", 1).result(DEADLINE) == 1
+    stuck = [slot["stuck"] for slot in hanging.view.snapshot().slots]
+    assert (sorted(stuck), hanging.view.snapshot().stuck) == ([False, False, True], True)
+    hanging.leave.open()
+
+
+def test_an_idle_worker_and_one_without_a_limit_are_never_stuck(op, way):
+    hanging = Hanging(op, way)
+    other = Hanging(op, way, "other", stuck_after=0)
+    op.dispatch("other", "hang")
+    other.entered.wait()
+    idle = Hanging(op, way, "idle")
+    op.dispatch("w", "hang")
+    assert hanging.events.get(DEADLINE).worker == "w"
+    assert [view.snapshot().stuck for view in (other.view, idle.view)] == [False, False]
+    other.leave.open()
+    hanging.leave.open()
+
+
+def test_the_watchdog_is_there_only_while_somebody_asks_for_it(op, way):
+    def is_there():
+        return "smoothop-watchdog" in {thread.name for thread in threading.enumerate()}
+
+    Hanging(op, way, stuck_after=0)
+    assert not is_there()
+    op.update_config("w", stuck_after=1).result(DEADLINE)
+    assert is_there()
+
+
+# -- replacing
+
+
+def test_a_stuck_slot_is_replaced_and_its_message_given_up(op, way, caplog):
+    caplog.set_level(logging.WARNING, logger="smoothop")
+    hanging = Hanging(op, way, on_stuck="replace")
+    receipt = op.dispatch("w", "hang")
+    with pytest.raises(MessageDroppedError, match="was stuck with the message and was replaced"):
+        receipt.result(DEADLINE)
+    assert op.dispatch("w", 2).result(DEADLINE) == 2
+    assert "stuck slot replaced" in caplog.messages
+    assert hanging.view.config.concurrency == 1
+    numbers = [(one["number"], one["abandoned"]) for one in hanging.view.snapshot().slots]
+    assert numbers == [(0, True), (1, False)]
+    hanging.leave.open()
+
+
+def test_what_an_abandoned_slot_does_late_changes_nothing(op, way):
+    hanging = Hanging(op, way, on_stuck="replace")
+    receipt = op.dispatch("w", "hang")
+    with pytest.raises(MessageDroppedError):
+        receipt.result(DEADLINE)
+    op.dispatch("w", 2).result(DEADLINE)
+    handled = hanging.view.metrics(kinds=["handle"])
+    hanging.leave.open()
+    assert handled.get(DEADLINE).duration > SOON  # it has come back
+    with pytest.raises(MessageDroppedError):
+        receipt.result(DEADLINE)
+    assert op.dispatch("w", 3).result(DEADLINE) == 3
+    op.stop("w").result(DEADLINE)
+    assert hanging.view.snapshot().panics == 0
+
+
+def test_a_worker_has_stopped_only_when_its_abandoned_slots_have_ended(op, way):
+    hanging = Hanging(op, way, on_stuck="replace")
+    with pytest.raises(MessageDroppedError):
+        op.dispatch("w", "hang").result(DEADLINE)
+    with pytest.raises(StopTimeoutError) as caught:
+        op.stop("w", timeout=0.02).result(DEADLINE)
+    assert "await way.passed(self.leave)  # the line it stands at" in caught.value.stuck["w"]
+    assert op.status("w") == "running"
+    hanging.leave.open()
+    op.stop("w").result(DEADLINE)
+
+
+def test_there_is_an_end_to_replacing(op, way):
+    hanging = Hanging(op, way, on_stuck="replace")
+    for _ in range(MOST_ABANDONED):
+        with pytest.raises(MessageDroppedError):
+            op.dispatch("w", "hang").result(DEADLINE)
+        assert hanging.events.get(DEADLINE)
+    with Listening("stuck slot is not replaced") as refused:
+        last = op.dispatch("w", "hang")
+        record = refused.record()
+    hanging.leave.open()
+    assert last.result(DEADLINE) == "hang"
+    assert record.levelno == logging.ERROR
+    assert record.getMessage().endswith(f": {MOST_ABANDONED} are abandoned")
+    assert op.dispatch("w", 2).result(DEADLINE) == 2
+
+
+def test_to_end_the_process_is_up_to_who_owns_it(op, way):
+    hanging = Hanging(op, way, on_stuck="exit")
+    receipt = op.dispatch("w", "hang")
+    assert hanging.events.get(DEADLINE).worker == "w"
+    hanging.leave.open()
+    assert receipt.result(DEADLINE) == "hang"
+
+
+# -- the event loop
+
+
+def test_the_task_of_a_replaced_slot_is_cancelled(looped):
+    op, _ = looped
+
+    async def handle(ctx):
+        if ctx.message is not None:
+            await asyncio.sleep(3600)
+        return done()
+
+    view = op.add_handler("w", handle, Config(on_stuck="replace", **QUICK))
+    events = view.metrics()
+    op.start("w")
+    with pytest.raises(MessageDroppedError, match="replaced"):
+        op.dispatch("w", "hang").result(DEADLINE)
+    assert op.dispatch("w", None).result(DEADLINE) is None
+    op.stop("w").result(DEADLINE)
+    assert view.snapshot().panics == 0
+    assert [event.kind for event in events].count("handle") == 1
+
+
+def blocking(op, leave, name, **config):
+    async def handle(ctx):
+        leave.wait()  # it blocks the loop here
+        return done()
+
+    view = op.add_handler(name, handle, Config(message_only=True, **config))
+    op.start(name)
+    return view
+
+
+def test_who_blocks_the_loop_is_blamed_and_not_who_waits_for_it(looped):
+    op, _ = looped
+    leave, waiting = Gate(), Gate()
+
+    async def wait(ctx):
+        waiting.open()
+        await asyncio.sleep(0.02)
+        return none(0)
+
+    events = op.metrics(kinds=["stuck"])
+    victim = op.add_handler("victim", wait, Config(stuck_after=SOON))
+    op.start("victim")
+    waiting.wait()
+    blocking(op, leave, "blocker", stuck_after=4 * SOON)
+    op.dispatch("blocker", None)
+    event = events.get(DEADLINE)
+    assert event.worker == "blocker"
+    assert "leave.wait()  # it blocks the loop here" in event.stack
+    assert victim.snapshot().stuck is False
+    leave.open()
+    with pytest.raises(TimeoutError):
+        events.get(3 * SOON)
+
+
+def test_a_task_of_nobody_that_blocks_the_loop_is_named_with_its_line(looped):
+    op, _ = looped
+    leave, tasks = Gate(), []
+
+    async def block():
+        leave.wait()  # it blocks the loop here
+
+    async def handle(ctx):
+        tasks.append(asyncio.create_task(block(), name="left over"))
+        return none(3600)
+
+    op.add_handler("w", handle, Config(stuck_after=SOON))
+    with Listening("event loop blocked") as blocked:
+        op.start("w")
+        record = blocked.record()
+    leave.open()
+    assert record.getMessage() == "event loop blocked by task 'left over'"
+    assert "leave.wait()  # it blocks the loop here" in record.stack
+
+
+# -- time
+
+
+def test_a_suspended_machine_raises_no_false_alarm():
+    machine, told = SimMachine(1), []
+
+    def main():
+        operator = Operator(_machine=machine)
+
+        def handle(ctx):
+            ctx.wait(4)
+            return none(1)
+
+        events = operator.add_handler("w", handle, Config(stuck_after=6)).metrics(kinds=["stuck"])
+        operator.start("w")
+        for _ in range(50):
+            machine.sleep(3.3)
+            machine.stall(3600)
+        operator.close()
+        told.extend(events)
+
+    machine.run(main)
+    assert told == []
+
+
+def test_under_virtual_time_a_stuck_call_is_told_within_its_limit_and_three_steps():
+    machine, told = SimMachine(2), []
+
+    def main():
+        operator = Operator(_machine=machine)
+        operator.add_handler("w", lambda ctx: ctx.wait(100) and done(), Config(stuck_after=60))
+        events = operator.metrics(kinds=["stuck"])
+        operator.start("w")
+        machine.sleep(99)
+        operator.close()
+        told.extend(events)
+
+    machine.run(main)
+    (event,) = told
+    assert 60 <= event.duration <= 61.5

@@ -1,0 +1,265 @@
+"""The server: connections, slow and silent clients, the end, and what it is like with others."""
+
+import asyncio
+import http.client
+import json
+import logging
+import socket
+import threading
+
+import pytest
+
+from smoothop import Config, MessageDroppedError, Operator, WorkerNotFoundError, done, none
+from smoothop.control import (
+    Client,
+    ControlRefusedError,
+    ControlRequestError,
+    ControlServer,
+    ControlStartError,
+    connections,
+    following,
+    gate,
+)
+from smoothop.control.connections import Crowd
+from smoothop.control.peer import Peer
+
+
+class Said(logging.Handler):
+    """Waits for a message in the log."""
+
+    def __init__(self, wanted):
+        super().__init__()
+        self._wanted, self._said = wanted, threading.Event()
+        self.wait = self._said.wait
+
+    def emit(self, record):
+        if self._wanted in record.getMessage():
+            self._said.set()
+
+
+class Line:
+    """A transport that remembers that it was closed."""
+
+    is_closed = False
+
+    def abort(self):
+        self.is_closed = True
+
+
+def test_at_the_limit_the_connection_that_waits_longest_gives_way():
+    async def story():
+        crowd, lines = Crowd(most=2), [Line() for _ in range(4)]
+        first, second = (crowd.admit(Peer(), line) for line in lines[:2])
+        first.begin()
+        assert crowd.admit(Peer(), lines[2]) is not None
+        assert [line.is_closed for line in lines] == [False, True, False, False]
+        crowd.admit(Peer(), lines[3]).begin()
+        assert [line.is_closed for line in lines] == [False, True, True, False]
+        assert crowd.admit(Peer(), Line()) is None  # both are being answered
+        second.lost()
+        first.end()
+        assert crowd.admit(Peer(), Line()) is not None
+        for one in list(crowd.all):
+            one.lost()
+
+    asyncio.run(story())
+
+
+def connected(one):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(one.server.place.socket))
+    connection.settimeout(10)
+    return connection
+
+
+def received(connection):
+    """Read until the other side closes."""
+    found = b""
+    while part := connection.recv(10_000):
+        found += part
+    return found
+
+
+def test_half_a_request_is_not_waited_for(running, monkeypatch):
+    monkeypatch.setattr(connections, "IDLE", 0.05)
+    with connected(running()) as connection:
+        connection.sendall(b"GET /workers HTTP/1.1\r\nHo")
+        assert connection.recv(100) == b""
+
+
+def test_connection_that_is_not_used_again_is_closed(running, monkeypatch):
+    monkeypatch.setattr(connections, "IDLE", 0.05)
+    with connected(running()) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert received(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_half_a_body_is_not_waited_for(running, monkeypatch):
+    monkeypatch.setattr(gate, "PATIENCE", 0.05)
+    with connected(running()) as connection:
+        head = b"POST /workers/echo/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+        connection.sendall(head + b'{"mess')
+        answer = received(connection)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"the body did not arrive within" in answer
+
+
+def test_two_requests_on_one_connection_are_answered_in_turn(running):
+    with connected(running()) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+        found = b""
+        while found.count(b'{"ok":true') < 3:
+            found += connection.recv(10_000)
+
+
+def test_reader_that_never_reads_is_dropped_and_counted(running, monkeypatch):
+    monkeypatch.setattr(following, "STALLED", 0.05)
+    one = running()
+    one.operator.add_handler("busy", lambda ctx: done())
+    one.operator.start("busy")
+    dropped = Said("a reader of events was dropped")
+    logging.getLogger("smoothop.control").addHandler(dropped)
+    with connected(one) as connection:
+        connection.sendall(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(10).startswith(b"HTTP/1.1")
+        assert dropped.wait(10)
+    logging.getLogger("smoothop.control").removeHandler(dropped)
+    info = one.client.operator()
+    assert (info.event_readers, info.event_readers_dropped) == (0, 1)
+
+
+def test_more_readers_than_there_is_room_for_are_refused(running, monkeypatch):
+    monkeypatch.setattr(following, "MOST_READERS", 1)
+    one = running()
+    with (
+        one.client.events(),
+        pytest.raises(ControlRequestError, match="1 follow the events already"),
+    ):
+        one.client.events()
+
+
+def test_events_of_one_worker_are_not_pushed_out_by_another(running):
+    one = running()
+    one.operator.add_handler("busy", lambda ctx: done())
+    one.operator.start("busy")
+    with one.client.events("echo", ["lifecycle"]) as events:
+        one.client.restart("echo")
+        told = [next(events), next(events)]
+    assert [(event.worker, event.event) for event in told] == [
+        ("echo", "stopped"),
+        ("echo", "started"),
+    ]
+    assert events.dropped == 0
+
+
+def test_events_end_when_the_operator_is_closed(running):
+    one = running()
+    with one.client.events(kinds=["lifecycle"]) as events:
+        one.operator.close()
+        assert {event.worker for event in events} == {"idler", "echo"}
+
+
+def test_readiness_and_life(running):
+    def asked(path):
+        connection = http.client.HTTPConnection(one.server.url.removeprefix("http://"))
+        connection.request("GET", path)
+        response = connection.getresponse()
+        found = response.status, json.loads(response.read())["reasons"]
+        connection.close()
+        return found
+
+    one = running("other", http="127.0.0.1:0")
+    one.client.send("echo", 1, wait=True)
+    assert asked("/livez") == (200, [])
+    one.operator.add_handler("panics", lambda ctx: 1 / 0, Config(max_panic_attempts=1))
+    with one.client.events("panics", ["lifecycle"]) as events:
+        one.operator.start("panics")
+        assert [next(events).event, next(events).reason] == ["started", "panic limit"]
+    assert asked("/readyz") == (503, ["worker panics has used up its panics"])
+    one.operator.remove_handler("panics").wait(10)
+    one.client.stop("idler")
+    assert asked("/readyz") == (200, [])
+    one.operator.add_handler("critical", lambda ctx: none(3600), Config(critical=True))
+    assert asked("/readyz") == (503, ["worker critical does not run"])
+    one.operator.close()
+    assert asked("/readyz") == (503, ["the operator stops"])
+    assert asked("/livez") == (200, [])
+
+
+def test_loop_that_does_not_tick_is_no_life(running, monkeypatch):
+    monkeypatch.setattr("smoothop.control.health.PULSE", 0.05)
+    one = running()
+    entered, let_go = threading.Event(), threading.Event()
+
+    async def blocks(ctx):
+        entered.set()
+        let_go.wait()
+        return none(3600)
+
+    one.operator.add_handler("blocks", blocks)
+    one.operator.start("blocks")
+    assert entered.wait(10)
+    with connected(one) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = received(connection)
+    let_go.set()
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"the event loop has not ticked" in answer
+
+
+def test_changes_and_refusals_are_in_the_audit_log(running, caplog):
+    one = running(read_only=True)
+    caplog.set_level(logging.INFO, "smoothop.control")
+    for _ in range(3):
+        with pytest.raises(ControlRefusedError, match="--read-only"):
+            one.client.stop("echo")
+    told = [record for record in caplog.records if record.name == "smoothop.control"]
+    assert [record.levelname for record in told] == ["WARNING"]  # the others were only counted
+    assert told[0].getMessage().startswith("refused: stop echo, asked by uid ")
+    assert told[0].worker == "echo"
+
+
+def test_names_from_outside_forge_no_line_of_the_audit_log(running, caplog):
+    one = running()
+    caplog.set_level(logging.INFO, "smoothop.control")
+    with pytest.raises(WorkerNotFoundError):
+        one.client.stop("x\nsmoothop.control INFO forged")
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+def test_requests_that_are_being_answered_are_answered_at_the_end(running):
+    one = running()
+    outcome = []
+    one.client.pause("echo")
+    with one.client.events("echo", ["dispatch"]) as events:
+        waiting = threading.Thread(target=lambda: outcome.append(told(one)))
+        waiting.start()
+        next(events)  # the message is in the mailbox, and its sender waits
+    one.operator.close()
+    one.server.close()
+    waiting.join(10)
+    assert outcome == ["worker echo: the operator was closed"]
+
+
+def told(one):
+    """Wait for the outcome of a message that nobody will handle."""
+    with pytest.raises(MessageDroppedError) as raised:
+        one.client.send("echo", 1, wait=True)
+    return str(raised.value)
+
+
+def test_address_that_is_taken_is_told_and_the_name_given_back(running):
+    with socket.create_server(("127.0.0.1", 0)) as taken, Operator() as operator:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ControlStartError, match=f"nobody can listen on {address}"):
+            ControlServer(operator, name="a", http=address).start()
+        with ControlServer(operator, name="a"):
+            assert Client("a").operator().state == "running"
+
+
+def test_server_can_be_inside_or_around_its_operator(run_directory):
+    with Operator() as operator, ControlServer(operator, name="inside"):
+        pass
+    operator = Operator()
+    with ControlServer(operator, name="around"), operator:
+        assert Client("around").workers() == []
