@@ -189,10 +189,10 @@ class WorkerSlots(WorkerNews):
                 raise self.mailbox.refusal()
             if self.pause is not None:
                 return False
-            self.pause = Pause(self.machine.time(), by)
+            self.pause = pause = Pause(self.machine.time(), by)
             self.call_attention()
         self.mailbox.wake_all()
-        self.history.note(self.pause.since, "paused", by)
+        self.history.note(pause.since, "paused", by)
         self.log.info("worker paused", by=by)
         return True
 
