@@ -3,14 +3,17 @@
 import itertools
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from support.environments import Environment
-from support.terminals import DEADLINE
+from support.terminals import DEADLINE, Child
 from support.wheels import build_wheel
 
 from .conftest import Installation
@@ -50,6 +53,12 @@ def deaf(ctx):
         fifo.read()
     return none(3600)
 '''
+
+UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+NO_NAMESPACES = (
+    shutil.which("unshare") is None
+    or subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode != 0
+)
 
 NAMES = ("echo", "idler", "waiter")
 _numbers = itertools.count()
@@ -508,6 +517,41 @@ def test_an_operator_that_is_read_only_refuses_with_5_but_can_be_looked_into(acm
             ended = operator(*command)
             assert (ended.returncode, ended.stdout) == (5, ""), command
         assert operator("ps").returncode == 0
+
+
+def test_an_operator_on_another_address_is_reached_by_its_url_and_token(acme, tmp_path):
+    def ps(*options):
+        return acme.smoothop("ps", *options, cwd=tmp_path)
+
+    http = ("--http", "127.0.0.1:0", "--token-file", "token")
+    with running(acme, tmp_path, "idler", *http) as operator:
+        (url,) = re.findall(r"http://127\.0\.0\.1:\d+", operator.child.text)
+        assert "idler" in ps("--url", url, "--token-file", "token").stdout
+        assert ps("--url", url).returncode == 5
+        (tmp_path / "wrong").write_text("x" * 43)
+        assert ps("--url", url, "--token-file", "wrong").returncode == 5
+    nobody = ps("--url", url)
+    assert nobody.returncode == 3
+    assert f"nobody answers at {url.removeprefix('http://')}" in nobody.stderr
+    assert ps("--url", "ftp://somewhere").returncode == 2
+    assert ps("--url", url, "--token-file", "nowhere").returncode == 2
+
+
+@pytest.mark.skipif(NO_NAMESPACES, reason="no process namespace can be made here (unshare, root)")
+def test_as_process_1_of_a_container_it_is_well_and_stops_at_sigterm(acme, tmp_path):
+    command = [*UNSHARE, str(acme.environment.python), "-m", "smoothop"]
+    variables = {**os.environ, "SMOOTHOP_NAME": "container"}
+    with Child.on_pipe([*command, "run", "idler"], cwd=tmp_path, variables=variables) as container:
+        container.read_until("idler    | starting worker")
+        assert acme.smoothop("health", "--name", "container", cwd=tmp_path).returncode == 0
+        (inside,) = (
+            Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children")
+            .read_text()
+            .split()
+        )
+        os.kill(int(inside), signal.SIGTERM)
+        assert container.wait() == 0
+    assert "all workers have stopped" in container.text
 
 
 def _following(operator, *more):
