@@ -20,7 +20,7 @@ from .conftest import Installation
 
 HANDLERS = '''
 import os, re
-from smoothop import Config, done, fail, none
+from smoothop import Config, done, fail, hookimpl, none
 
 class Echo:
     """Answers with what it was sent."""
@@ -45,6 +45,16 @@ def hog(ctx):
         fifo.write("from here on nobody else runs")
     re.match("(a+)+$", "a" * 40 + "b")  # keeps the interpreter to itself for hours
     return done()
+
+class Lingering:
+    """Does not let the operator go as soon as it could, if there is a FIFO for it."""
+    @hookimpl
+    def smoothop_operator_stopped(self, operator):
+        if "LINGER" in os.environ:
+            with open(os.environ["LINGER"]) as fifo:
+                fifo.read()
+
+lingering = Lingering()
 
 def deaf(ctx):
     """Does not hear until its FIFO is opened."""
@@ -82,10 +92,11 @@ def acme(tmp_path_factory):
         "1",
         files={"acme_steered.py": HANDLERS},
         entry_points={
+            "smoothoperator.plugins": {"lingering": "acme_steered:lingering"},
             "smoothoperator.handlers": {
                 name.lower(): f"acme_steered:{name}"
                 for name in ("Echo", "idler", "waiter", "deaf", "hog")
-            }
+            },
         },
     )
     environment.install(wheel)
@@ -132,6 +143,28 @@ def run_three(acme, cwd):
             begun.child.read_until(f"{worker:8} | starting worker")
         begun.child.read_until("waiting from here on")
         yield begun
+
+
+IN_TURN = """
+import contextlib, io, json, os, sys
+from smoothop.cli.main import main
+
+os.chdir(sys.argv[1])
+for command in json.loads(sys.argv[2]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main(command)
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+
+
+def in_turn(acme, cwd, commands):
+    """Run commands one after the other in one process; return code and outputs of each."""
+    ended = acme.environment.run(IN_TURN, str(cwd), json.dumps(commands))
+    return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -182,11 +215,11 @@ def test_without_an_operator_every_command_ends_with_3_and_says_where_it_looked(
         ("stacks",),
         ("health",),
     )
-    for command in commands:
-        ended = acme.smoothop(*command, "--name", "nobody", cwd=tmp_path)
-        assert (ended.returncode, ended.stdout) == (3, ""), command
-        assert "no operator 'nobody' runs" in ended.stderr
-        assert "nobody.sock" in ended.stderr
+    asked = [[*command, "--name", "nobody"] for command in commands]
+    for command, (code, out, err) in zip(commands, in_turn(acme, tmp_path, asked), strict=True):
+        assert (code, out) == (3, ""), command
+        assert "no operator 'nobody' runs" in err
+        assert "nobody.sock" in err
 
 
 def test_the_name_comes_from_the_configuration_file_too(operator, tmp_path, write):
@@ -255,6 +288,14 @@ def test_after_stop_all_the_operator_has_ended_with_exit_code_0(fresh):
     assert "all workers have stopped" in fresh.child.text
 
 
+def test_stop_all_comes_back_when_nobody_answers_any_more(acme, tmp_path):
+    fifo = tmp_path / "linger"  # nobody writes to it: the operator waits as long as it ever does
+    os.mkfifo(fifo)
+    with running(acme, tmp_path, "idler", LINGER=str(fifo)) as operator:
+        assert operator("stop", "--all").returncode == 0
+        assert operator("ps").returncode == 3
+
+
 def test_an_operator_whose_worker_does_not_stop_goes_on_after_stop_all(hard_of_hearing):
     operator = hard_of_hearing
     assert operator("stop", "--all", "--timeout", "100ms").returncode == 1
@@ -285,21 +326,19 @@ def test_send_takes_standard_input(operator):
     assert json.loads(ended.stdout) == [1]
 
 
-@pytest.mark.parametrize(
-    ("payload", "told"),
-    [
-        ("{", "PAYLOAD: is no JSON: Expecting property name"),
-        ("hello", "text is written '\"hello\"'"),
-        ("NaN", "NaN is no number of JSON"),
-        ("@nowhere.json", "nowhere.json: cannot be read: No such file or directory"),
-        ("@latin-1.json", "latin-1.json: is not UTF-8"),
-    ],
-)
-def test_a_payload_that_is_no_json_is_wrong_usage(acme, tmp_path, payload, told):
+def test_a_payload_that_is_no_json_is_wrong_usage(acme, tmp_path):
     (tmp_path / "latin-1.json").write_bytes(b'"\xe4"')
-    ended = acme.smoothop("send", "echo", payload, cwd=tmp_path)
-    assert ended.returncode == 2
-    assert told in ended.stderr
+    wrong = {
+        "{": "PAYLOAD: is no JSON: Expecting property name",
+        "hello": "text is written '\"hello\"'",
+        "NaN": "NaN is no number of JSON",
+        "@nowhere.json": "nowhere.json: cannot be read: No such file or directory",
+        "@latin-1.json": "latin-1.json: is not UTF-8",
+    }
+    ended = in_turn(acme, tmp_path, [["send", "echo", payload] for payload in wrong])
+    for told, (code, out, err) in zip(wrong.values(), ended, strict=True):
+        assert (code, out) == (2, "")
+        assert told in err
 
 
 def test_what_became_of_a_message_is_the_exit_code(operator):
@@ -477,6 +516,21 @@ def test_a_shell_completes_commands_and_the_names_of_live_workers(operator, line
     assert completed(operator, "bash", line) == LINES[line]
 
 
+def test_for_completion_only_the_command_in_question_is_imported(operator):
+    code = (
+        "import atexit, sys; from smoothop.cli.main import main; "
+        "atexit.register(lambda: print(*(name for name in sys.modules if 'commands.' in name))); "
+        "main()"
+    )
+    variables = {
+        "_SMOOTHOP_COMPLETE": "complete_zsh",
+        "_TYPER_COMPLETE_ARGS": "smoothop stop i",
+        "SMOOTHOP_NAME": operator.name,
+    }
+    asked = operator.acme.environment.run(code, variables=variables)
+    assert asked.stdout.splitlines()[-1] == "smoothop.cli.commands.stop"
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_every_shell_that_typer_knows_is_answered(operator, shell):
     assert completed(operator, shell, "smoothop stop i") == ["idler"]
@@ -525,6 +579,7 @@ def test_an_operator_on_another_address_is_reached_by_its_url_and_token(acme, tm
 
     http = ("--http", "127.0.0.1:0", "--token-file", "token")
     with running(acme, tmp_path, "idler", *http) as operator:
+        operator.child.read_until("starting worker")
         (url,) = re.findall(r"http://127\.0\.0\.1:\d+", operator.child.text)
         assert "idler" in ps("--url", url, "--token-file", "token").stdout
         assert ps("--url", url).returncode == 5
