@@ -185,6 +185,9 @@ class WorkerSnapshot:
             ``event`` (``"started"``, ``"stopped"``, ``"panic"``, ``"paused"``, ``"resumed"``,
             ``"config changed"``, ``"stuck"``) and ``detail``.
         last_traceback: the last exception that left user code, with its traceback.
+        rate: how many `handle` calls returned per second, over the last 128 (if there were so
+            many), from the first of them until now; ``None`` before the first.
+        p95: the seconds that 95 of 100 of those calls took at most; ``None`` before the first.
     """
 
     name: str
@@ -214,6 +217,8 @@ class WorkerSnapshot:
     slots: list[dict[str, Any]]
     history: list[dict[str, Any]]
     last_traceback: str | None
+    rate: float | None
+    p95: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the snapshot as a new dict of plain values."""

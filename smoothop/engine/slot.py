@@ -7,11 +7,11 @@ threads only read `phase`, `since` and `receipt`, and set `attention`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from smoothop.engine.context import AsyncContext, Context
-from smoothop.engine.mailbox import Sleeper
 from smoothop.engine.supervision import (
     ABANDONED,
     CALL,
@@ -23,6 +23,7 @@ from smoothop.engine.supervision import (
     Supervision,
     Wait,
 )
+from smoothop.engine.tempo import CALLS
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
@@ -31,6 +32,7 @@ from smoothop.results import DONE, FAIL, HandleResult, wrong_result
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.current import UnlimitedWait
+    from smoothop.engine.mailbox import Sleeper
     from smoothop.engine.receipt import Receipt
     from smoothop.engine.run import Run
     from smoothop.engine.waiting import Wakeable
@@ -69,10 +71,11 @@ class Slot:
         runner: who drives it, if that has to be told of a stop.
         kill: ends the running call by force, which is a panic then, where that can be done.
         stack: answers where the loop stands, as a traceback's text.
+        waiter: who is to be woken when it sleeps; see `Sleeper`.
+        for_message: whether a message ends that sleep.
     """
 
     __slots__ = (
-        "_audience",
         "_budget",
         "_mailbox",
         "_make_context",
@@ -84,6 +87,7 @@ class Slot:
         "calls",
         "core",
         "dismissed",
+        "for_message",
         "handled",
         "has_left",
         "kill",
@@ -96,8 +100,12 @@ class Slot:
         "since",
         "stack",
         "until",
+        "waiter",
         "waits_for",
     )
+
+    waiter: Wakeable
+    for_message: bool
 
     def __init__(self, core: WorkerCore, run: Run, number: int) -> None:
         self.core = core
@@ -116,7 +124,7 @@ class Slot:
         self.until: float | None = None
         self.reported: float | None = None
         self.receipt: Receipt | None = None
-        self.stack: Callable[[], str] = lambda: "(not begun yet)"
+        self.stack: Callable[[], str] = _not_begun
         # In a child process each slot has a handler of its own.
         is_set_up = run.is_set_up and run.recipe is None
         self._supervision = Supervision(run.budget, is_set_up=is_set_up)
@@ -126,7 +134,6 @@ class Slot:
         self._message_only = run.config.message_only
         self._monotonic = core.machine.monotonic
         self._mailbox = core.mailbox
-        self._audience = core.audience
         self._budget = run.budget
 
     @property
@@ -190,14 +197,15 @@ class Slot:
         """Register for being woken; ``None`` when there is a reason not to sleep at all."""
         self.phase = BACKOFF if wait.until is not None and not wait.for_message else IDLE
         self.since, self.until = None, wait.until
-        sleeper = Sleeper(waiter, wait.for_message)
-        if not self.core.mailbox.lie_down(sleeper):
+        self.core.pack_calls()
+        self.waiter, self.for_message = waiter, wait.for_message
+        if not self.core.mailbox.lie_down(self):
             return None
         # Who wants something sets the flag, then wakes who is registered: so register, then read.
         if self.attention:
-            self.core.mailbox.get_up(sleeper)
+            self.core.mailbox.get_up(self)
             return None
-        return sleeper
+        return self
 
     # -- what the runner tells
 
@@ -214,12 +222,14 @@ class Slot:
             return self.panicked(wrong_result(result))
         receipt, status = self.receipt, result.status
         self.handled += 1
-        if self._audience.handle or status is FAIL:
+        core = self.core
+        calls = core.calls_made
+        if calls is None:
+            calls = core.calls_made = deque(maxlen=CALLS)
+        # The event is made from this when somebody asks for it: see snapshots.LastEvent.
+        calls.append((now, began, status, None if receipt is None else receipt.accepted_at))
+        if core.audience.handle or status is FAIL:
             self._report(result, began, now)
-        else:
-            # The event is made from this when somebody asks for it: see WorkerCore.last_event.
-            accepted = None if receipt is None else receipt.accepted_at
-            self.core.last = (now, began, status, accepted)
         if receipt is not None:
             self.receipt = None
             if result.error is None:
@@ -315,22 +325,25 @@ class Slot:
         return decision
 
     def _report(self, result: HandleResult, began: float, now: float) -> None:
-        core = self.core
+        core, receipt = self.core, self.receipt
         text = None if result.error is None else error_text(result.error)
-        if text is not None:
-            core.note_error(text)
-            core.log.error("handle error: %s", text, error=text)
         raw = (
             HandleEvent,
             core.name,
             core.machine.time(),
             result.status,
             now - began,
-            self.receipt is not None,
+            receipt is not None,
             text,
-            self._waited(began),
+            None if receipt is None else began - receipt.accepted_at,
         )
-        core.publish(self._audience.handle, raw)
+        if text is None:
+            for listener in core.audience.handle:
+                listener.put(raw)
+        else:
+            core.note_error(text)
+            core.log.error("handle error: %s", text, error=text)
+            core.publish(core.audience.handle, raw)
 
     def _waited(self, began: float | None) -> float | None:
         """Return how long the message of the call that began then was in the mailbox."""
@@ -346,3 +359,7 @@ class Slot:
         receipt, self.receipt = self.receipt, None
         if receipt is not None:
             receipt.settle(None, (kind, text), cause)
+
+
+def _not_begun() -> str:
+    return "(not begun yet)"

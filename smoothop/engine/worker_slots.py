@@ -36,6 +36,21 @@ class WorkerSlots(WorkerNews):
         abandoned: why, since close has settled all its receipts: it takes no further message.
     """
 
+    __slots__ = (
+        "_maker",
+        "_recipe",
+        "abandoned",
+        "calls",
+        "failed",
+        "handled_before",
+        "operator",
+        "pause",
+        "run",
+        "stop_reason",
+        "stopped_at",
+        "threads",
+    )
+
     def __init__(
         self,
         operator: Operator,
@@ -73,7 +88,7 @@ class WorkerSlots(WorkerNews):
         if run.begun:
             return
         now = self.machine.time()
-        self.history.note(now, "started")
+        self.note("started", time=now)
         self.publish(self.audience.lifecycle, (LifecycleEvent, self.name, now, "started", None))
         run.begun = True  # after it was told: from now on others may be launched
         self.fill(run)
@@ -125,7 +140,7 @@ class WorkerSlots(WorkerNews):
             # that it is to stop is not called again.
             run.call_attention()
             run.stopping = True
-        run.stop.set()
+        run.end_waits()
         self.mailbox.wake_all()
         for slot in run.slots:
             if slot.runner is not None:
@@ -157,10 +172,12 @@ class WorkerSlots(WorkerNews):
 
     def _tell_scaled(self, run: Run) -> None:
         """Tell those who wait for surplus slots to end, if all have."""
+        if not run.scaled:
+            return
         with self.lock:
-            if not run.scaled or not (run.over or run.is_scaled()):
+            if not (run.over or run.is_scaled()):
                 return
-            scaled, run.scaled = run.scaled, []
+            scaled, run.scaled = run.scaled, ()
         for completion in scaled:
             completion.succeed()
 
@@ -192,7 +209,7 @@ class WorkerSlots(WorkerNews):
             self.pause = Pause(self.machine.time(), by)
             self.call_attention()
         self.mailbox.wake_all()
-        self.history.note(self.pause.since, "paused", by)
+        self.note("paused", by)
         self.log.info("worker paused", by=by)
         return True
 

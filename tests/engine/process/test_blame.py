@@ -61,3 +61,7 @@ def test_what_holds_itself_is_no_endless_search():
     value = Holder(lock=threading.Lock())
     value.itself = value
     assert "attribute 'lock'" in why_not(value)
+
+
+def test_a_key_that_is_no_name_is_not_repeated():
+    assert why_not({"mail@example.org": threading.Lock()}).startswith("its item of some key cannot")

@@ -99,3 +99,15 @@ def test_a_dispatch_that_times_out_in_the_parent_does_so_in_the_child(op, add, a
     with pytest.raises(HandlerPanickedError, match="dispatch timeout: no room in the mailbox"):
         ask("send_with_timeout", "full", 0.01, 1, 2)
     assert len(op._cores["full"].mailbox.senders) == 0
+
+
+def test_the_parent_keeps_no_receipt_that_nobody_in_the_child_holds(op, add, ask):
+    add()
+    op.add_handler("sink", lambda ctx: done(), Config(message_only=True))
+    op.start("sink")
+    for _ in range(5):
+        ask("send_without_waiting", "sink", *range(100))
+    (slot,) = op._cores["w"].run.slots
+    errands = slot.calls.handle.__self__._attendant.errands
+    assert len(errands._receipts) < 5
+    assert errands._waits == {}
