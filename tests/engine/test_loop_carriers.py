@@ -6,7 +6,7 @@ import contextvars
 import pytest
 from support.gates import DEADLINE, Gate
 
-from smoothop import Config, MessageDroppedError, Operator, done, none
+from smoothop import Config, MessageDroppedError, Operator, SmoothopError, done, none
 from smoothop.engine.loop_carrier import IDLE_NAME
 from smoothop.engine.loop_crew import SPARE
 from smoothop.engine.loop_keeper import NAME as KEEPER_NAME
@@ -428,6 +428,68 @@ def test_parked_workers_end_when_their_loop_is_closed_and_thrown_away(caplog):
     op.stop_all().result(DEADLINE)
     assert op.status("w") == "stopped"
     op.close()
+
+
+# -- stops
+
+
+def test_a_parked_worker_is_stopped_at_once_although_its_loop_is_held_up():
+    held, leave, idle = Gate(), Gate(), Gate()
+
+    async def hold_up(ctx):
+        held.open()
+        leave.wait()
+        return none(HOUR)
+
+    async def sleep(ctx):
+        idle.open()
+        return none(HOUR)
+
+    with Operator() as op:
+        op.add_handler("parked", sleep)
+        op.add_handler("holder", hold_up, ONLY)
+        op.start_all()
+        idle.wait()
+        op.dispatch("holder", "go")
+        held.wait()
+        op.stop("parked").result(DEADLINE)
+        assert op.status("parked") == "stopped"
+        assert not leave.is_open()
+        leave.open()
+
+
+def test_a_task_that_a_handler_starts_may_wait_for_the_workers_stop():
+    async def main():
+        async def stop(op):
+            await op.stop("a")
+            return "stopped"
+
+        async def start_one(ctx):
+            return asyncio.create_task(stop(op))
+
+        async with Operator() as op:
+            callers(op, "a")
+            task = await called(op, "a", start_one)
+            assert await task == "stopped"
+
+    run(main())
+
+
+def test_whose_handler_it_is_that_waits_is_known_in_a_shared_task():
+    async def main():
+        async def wait_for_itself(ctx):
+            with pytest.raises(SmoothopError, match=f"worker {ctx.worker} waits inside its own"):
+                await op.remove_handler(ctx.worker)
+            seen.append(ctx.worker)
+
+        seen = []
+        async with Operator() as op:
+            callers(op, "a", "b")
+            for name in "ab":
+                await called(op, name, wait_for_itself)
+            assert seen == ["a", "b"]
+
+    run(main())
 
 
 # -- one wake-up for many
