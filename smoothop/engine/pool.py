@@ -65,9 +65,10 @@ class Pool:
         """
         runner = PoolRunner(self, slot)
         with self.lock:
-            # With the lock: who comes meanwhile must not count on threads that never run.
-            self._watch.ensure()
-            self.crew.ensure()
+            if not self._slots:  # they stay as long as there are any
+                # With the lock: who comes meanwhile must not count on threads that never run.
+                self._watch.ensure()
+                self.crew.ensure()
             self._slots += 1
             self._enqueue(runner)
 
@@ -195,7 +196,8 @@ class Pool:
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
         self._line.append(runner)
-        if (self.crew.coming or not self.crew.call_up_one()) and self.is_short():
+        nobody_new_comes = self.crew.coming or not self.crew.call_up_one()
+        if nobody_new_comes and not self._watch.alerted and self.is_short():
             self._watch.alert()
 
     def _forget(self, runner: PoolRunner) -> None:
