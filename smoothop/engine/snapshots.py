@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from smoothop._frozen import field_dict
 from smoothop.engine.history import as_dicts
 from smoothop.engine.streams import make_event
 from smoothop.engine.supervision import ABANDONED
@@ -123,7 +123,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
         status=status(core).value,
         phase=phase(core).value,
         handler=core.calls.label,
-        config=asdict(core.config),
+        config=field_dict(core.config),
         time=core.machine.time(),
         started_at=core.started_at,
         stopped_at=None if live else core.stopped_at,
