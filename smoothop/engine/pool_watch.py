@@ -28,6 +28,7 @@ class Watch:
 
     Attributes:
         wakes_at: monotonic time at which it looks again by itself.
+        alerted: it was told that somebody waits, and has not looked since.
     """
 
     def __init__(self, pool: Pool, limit: int) -> None:
@@ -36,7 +37,7 @@ class Watch:
         self._waiter = Waiter(pool.machine)
         self._runs = False
         self._ticks = False
-        self._alerted = False
+        self.alerted = False
         self._seen_through = 0
         self._stands: dict[str, _Stand] = {}
         self.wakes_at = inf
@@ -56,7 +57,7 @@ class Watch:
 
     def alert(self) -> None:
         """Somebody waits and nobody was free: have a look within a tick."""
-        self._alerted = True
+        self.alerted = True
         if not self._ticks:
             self._ticks = True
             self._waiter.wake()
@@ -122,8 +123,8 @@ class Watch:
     def _pause(self, now: float) -> float:
         pool = self._pool
         self._seen_through = pool.taken + pool.waiting
-        self._ticks = self._alerted or pool.is_short()
-        self._alerted = False
+        self._ticks = self.alerted or pool.is_short()
+        self.alerted = False
         if self._ticks:
             return TICK if pool.crew.can_grow() else SLOW_TICK
         until = pool.next_until()

@@ -209,6 +209,10 @@ class Logic:
         ctx.logger.warning("holding %s", lock, extra={"what": lock})
         return done()
 
+    async def do_poison(self, ctx, doses):
+        self.poison.write_text(str(doses))
+        return done()
+
     async def do_spoil_teardown(self, ctx):
         self.spoilt = True
         return done()

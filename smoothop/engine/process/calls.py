@@ -56,7 +56,8 @@ class ChildCalls:
             try:
                 return self._result(*self._order(child, wire.HANDLE, message))
             except UnreadError:
-                pass
+                if self._slot.run.stopping:  # it was made to leave: no other one is begun
+                    raise ChildDiedError(self._how_it_ended(child)) from None
         return self._result(*self._order_or_die(self._begin(), wire.HANDLE, message))
 
     def end(self) -> None:

@@ -17,6 +17,7 @@ from smoothop import (
     MessageDroppedError,
     StopTimeoutError,
 )
+from smoothop.engine.process.child import Child
 
 
 def pid_of(ask, worker="w"):
@@ -96,6 +97,15 @@ def test_a_setup_that_fails_in_the_replacement_costs_no_message(op, add, ask, tm
     first = pid_of(ask)
     kill_idle(op, first, caplog)
     poison.write_text("2")
+    assert ask("echo", 1) == (1,)
+    assert worker.snapshot().panics == 2
+
+
+def test_nor_does_one_that_fails_when_a_worn_child_is_replaced(add, ask, tmp_path):
+    poison = tmp_path / "poison"
+    poison.write_text("0")
+    worker = add(poison=poison, max_handles=1)
+    ask("poison", 2)
     assert ask("echo", 1) == (1,)
     assert worker.snapshot().panics == 2
 
@@ -270,6 +280,18 @@ def test_records_of_a_thread_of_the_handler_arrive_too(add, ask, caplog):
     logging.getLogger("smoothop").removeHandler(watch)
 
 
+def test_records_of_the_handler_are_written_in_order_with_what_it_does(add, ask):
+    """By the thread that waits for the answer, which is told of it only after them."""
+    written_by = []
+    watch = logging.Handler()
+    watch.emit = lambda record: written_by.append(threading.current_thread().name)
+    logging.getLogger("acme.library").addHandler(watch)
+    add()
+    ask("log")
+    logging.getLogger("acme.library").removeHandler(watch)
+    assert written_by == ["smoothop-w"]
+
+
 def test_levels_of_the_parent_hold_in_the_child(add, ask, caplog):
     caplog.set_level(logging.ERROR, "acme.library")
     add()
@@ -289,6 +311,15 @@ def test_what_cannot_be_pickled_in_a_record_is_shown_as_text(add, ask, caplog):
 
 
 # -- the parent's end
+
+
+def test_a_child_whose_sockets_end_ends_as_well_though_its_parent_lives():
+    child = Child("w")
+    child.side.close()
+    child.close()
+    assert select.select([child.ended], [], [], DEADLINE)[0]
+    child.reap()
+    assert child.exit == f"child process {child.pid} ended with exit code 1"
 
 
 ORPHANING = """
@@ -322,3 +353,13 @@ def test_no_child_outlives_its_parent_whatever_it_does(number):
     for end in ends:
         assert select.select([end], [], [], DEADLINE)[0]
         os.close(end)
+
+
+def test_what_lies_in_the_working_directory_is_not_taken_for_a_module(
+    add, ask, tmp_path, monkeypatch
+):
+    (tmp_path / "socket.py").write_text("raise ImportError('not the real one')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    add()
+    assert ask("echo", 1) == (1,)
