@@ -30,7 +30,7 @@ class Config:
         max_dispatch_timeout: the longest, in seconds, that any `dispatch` to this worker
             blocks; 0 = no limit.
         stop_grace: seconds an async handler may go on after it was asked to stop before its
-            task is cancelled.
+            task is cancelled, or a child process before it is ended by force.
         run_in: where a sync handler runs: on a ``"thread"`` of its own; in the ``"pool"``, on
             threads that such workers share, where one that sleeps holds none and each call may
             come on another thread; or in a child ``"process"``.

@@ -6,11 +6,10 @@ kept, sent and shown anywhere without holding the objects of a handler alive.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal
 
-from smoothop._frozen import record
+from smoothop._frozen import field_dict, record
 from smoothop.results import HandleStatus
 
 Kind = Literal["handle", "panic", "dispatch", "stuck", "lifecycle"]
@@ -186,6 +185,9 @@ class WorkerSnapshot:
             ``event`` (``"started"``, ``"stopped"``, ``"panic"``, ``"paused"``, ``"resumed"``,
             ``"config changed"``, ``"stuck"``) and ``detail``.
         last_traceback: the last exception that left user code, with its traceback.
+        rate: how many `handle` calls returned per second, over the last 128 (if there were so
+            many), from the first of them until now; ``None`` before the first.
+        p95: the seconds that 95 of 100 of those calls took at most; ``None`` before the first.
     """
 
     name: str
@@ -215,12 +217,21 @@ class WorkerSnapshot:
     slots: list[dict[str, Any]]
     history: list[dict[str, Any]]
     last_traceback: str | None
+    rate: float | None
+    p95: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the snapshot as a new dict of plain values."""
-        return asdict(self)
+        return {name: _copied(value) for name, value in field_dict(self).items()}
 
 
 def event_dict(event: MetricEvent) -> dict[str, Any]:
     """Return an event as a dict of plain values, its `kind` first."""
-    return {"kind": event.kind, **asdict(event)}
+    return {"kind": event.kind, **field_dict(event)}
+
+
+def _copied(value: Any) -> Any:
+    """Return a value that may be changed without changing the other one."""
+    if isinstance(value, dict):
+        return value.copy()  # of what is deeper in a snapshot, nothing can be changed
+    return [_copied(one) for one in value] if isinstance(value, list) else value

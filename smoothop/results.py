@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from types import CoroutineType
 from typing import Any, Final, Never
 
 from smoothop._durations import Duration, seconds
@@ -143,3 +144,21 @@ def fail(error: BaseException | str, idle: Duration = 0) -> HandleResult:
     elif not isinstance(error, BaseException):
         raise TypeError(f"fail() takes an exception or a text, not {error!r}")
     return remade(FAIL, seconds(idle, "idle"), error, None)
+
+
+def wrong_result(result: object) -> TypeError:
+    """Return the error that says what came back instead of a `HandleResult`."""
+    # By type(), not isinstance: that asks the object for its __class__, which may be anything.
+    kind = type(result)
+    if kind is CoroutineType:
+        result.close()  # type: ignore[attr-defined]  # nobody will await it
+        hint = ": declare the handler with `async def`, or do not return a coroutine"
+    else:
+        hint = ": return none(...), done(...) or fail(...)"
+    if result is None:
+        what = "None"
+    elif issubclass(kind, type):
+        what = f"the class {result.__name__}"  # type: ignore[attr-defined]  # as all classes have
+    else:
+        what = kind.__name__
+    return TypeError(f"the handler must return a HandleResult, it returned {what}{hint}")

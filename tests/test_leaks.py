@@ -62,6 +62,7 @@ def test_an_open_file_is_named(tmp_path):
     [
         ("threading.Thread(target=END.wait, name='lost', daemon=True).start()", "thread 'lost'"),
         ("KEPT.append(os.dup(1))", "descriptor"),
+        ("os.posix_spawn('/bin/true', ['true'], {})", "a child process"),
     ],
 )
 def test_the_test_that_leaves_it_fails_and_the_next_one_does_not(pytester, body, named):

@@ -40,6 +40,7 @@ COMMANDS = (
     "send",
     "events",
     "stacks",
+    "health",
     "plugins",
     "config",
     "new",

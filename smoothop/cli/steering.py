@@ -100,6 +100,6 @@ _WORDS: Final = {
     "restart": ("restarted", "running"),
     "pause": ("paused", "paused"),
     "resume": ("resumed", "not paused"),
-    "scale": ("scaled", "scaled"),
+    "concurrency": ("scaled", "scaled"),
 }
 """Action -> what is said when it has made a difference, and when it was so already."""

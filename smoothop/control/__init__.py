@@ -9,7 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smoothop.control.answers import ActionResult, OperatorInfo, Stacks, WorkerDetails
+    from smoothop.control.answers import (
+        ActionResult,
+        Health,
+        OperatorInfo,
+        Stacks,
+        WorkerDetails,
+    )
     from smoothop.control.async_client import AsyncClient
     from smoothop.control.client import Client
     from smoothop.control.errors import (
@@ -31,6 +37,7 @@ _MODULES = {
     "ControlRequestError": "errors",
     "ControlServer": "server",
     "ControlStartError": "errors",
+    "Health": "answers",
     "NameTakenError": "errors",
     "OperatorInfo": "answers",
     "OperatorNotRunningError": "errors",
@@ -47,6 +54,7 @@ __all__ = [
     "ControlRequestError",
     "ControlServer",
     "ControlStartError",
+    "Health",
     "NameTakenError",
     "OperatorInfo",
     "OperatorNotRunningError",

@@ -52,6 +52,19 @@ class OperatorInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """Whether an operator is well.
+
+    Attributes:
+        ok: whether it is.
+        reasons: why not; none are told to those who may not look.
+    """
+
+    ok: bool
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerDetails:
     """Everything a running operator tells about one worker.
 

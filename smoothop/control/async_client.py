@@ -12,7 +12,7 @@ from typing import Any, Self
 from smoothop._durations import Duration, seconds
 from smoothop.control import requests
 from smoothop.control.address import Address, addresses, not_running, refused
-from smoothop.control.answers import ActionResult, OperatorInfo, Stacks, WorkerDetails
+from smoothop.control.answers import ActionResult, Health, OperatorInfo, Stacks, WorkerDetails
 from smoothop.control.client import CHUNK, SILENCE
 from smoothop.control.exchange import Exchange
 from smoothop.control.requests import Call, T
@@ -44,6 +44,10 @@ class AsyncClient:
     async def stop_operator(self) -> bool:
         """Do what `Client.stop_operator` does."""
         return await self._call(requests.stop_operator())
+
+    async def health(self, *, ready: bool = False) -> Health:
+        """Do what `Client.health` does."""
+        return await self._call(requests.health(ready=ready))
 
     async def workers(self) -> list[WorkerSnapshot]:
         """Do what `Client.workers` does."""

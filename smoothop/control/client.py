@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from smoothop._durations import Duration, seconds
 from smoothop.control import requests
 from smoothop.control.address import Address, addresses, not_running, refused
-from smoothop.control.answers import ActionResult, OperatorInfo, Stacks, WorkerDetails
+from smoothop.control.answers import ActionResult, Health, OperatorInfo, Stacks, WorkerDetails
 from smoothop.control.exchange import Exchange
 from smoothop.control.requests import Call, T
 from smoothop.events import MetricEvent, WorkerSnapshot
@@ -67,6 +67,14 @@ class Client:
             Whether the operator ends: one that is part of an application goes on.
         """
         return self._call(requests.stop_operator())
+
+    def health(self, *, ready: bool = False) -> Health:
+        """Return whether the operator lives: its timers and its event loop go on.
+
+        Args:
+            ready: ask instead whether every worker that should run does, and nothing stops.
+        """
+        return self._call(requests.health(ready=ready))
 
     def workers(self) -> list[WorkerSnapshot]:
         """Return the snapshots of all workers, in order of registration."""

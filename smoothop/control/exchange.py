@@ -66,7 +66,7 @@ class Exchange:
             SmoothopError: the answer says no.
             TimeoutError: it says that there was no outcome in time.
         """
-        return call.read(self._document())
+        return call.read(self._document(call.says_no))
 
     def raise_if_refused(self) -> bool:
         """Tell whether the answer has begun and is no refusal; raise once a refusal is whole."""
@@ -95,12 +95,12 @@ class Exchange:
     def _sent(self, event: Any) -> bytes:
         return self._connection.send(event) or b""
 
-    def _document(self) -> Any:
+    def _document(self, says_no: int | None = None) -> Any:
         try:
             document = json.loads(self._body)
         except (ValueError, RecursionError):
             document = None
-        if self._status >= 400:
+        if self._status >= 400 and self._status != says_no:
             raise_failure(document, self._status)
         if document is None:
             raise ControlRequestError("the answer is no JSON: is that a smoothop operator?")

@@ -18,8 +18,8 @@ _HEADERS = {
 
 
 def reply(document: Any, status: int = 200) -> Response:
-    """Return a response with a JSON body."""
-    return Response(dump(document), status, _HEADERS, "application/json")
+    """Return a response with a JSON body; it ends a line, for whoever sees it on a terminal."""
+    return Response(dump(document) + b"\n", status, _HEADERS, "application/json")
 
 
 def refusal(failure: Failure) -> Response:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from smoothop._durations import Duration, seconds
 from smoothop.control.answers import (
     ActionResult,
+    Health,
     OperatorInfo,
     Stacks,
     WorkerDetails,
@@ -38,6 +39,7 @@ class Call(Generic[T]):
         document: the body, if there is one.
         patience: seconds that the server itself may take, above the client's timeout; ``None``:
             as long as it takes.
+        says_no: the status of an answer that says no and is a result all the same.
     """
 
     method: str
@@ -45,6 +47,7 @@ class Call(Generic[T]):
     read: Callable[[Any], T]
     document: Any = None
     patience: float | None = 0
+    says_no: int | None = None
 
     def body(self) -> bytes:
         """Return the body; raises what `json` raises for what is no JSON."""
@@ -59,6 +62,12 @@ def operator() -> Call[OperatorInfo]:
 def stop_operator() -> Call[bool]:
     """Ask the operator to stop; the result is whether it ends."""
     return Call("POST", "/operator/stop", lambda answer: bool(answer["ends"]))
+
+
+def health(*, ready: bool) -> Call[Health]:
+    """Ask whether the operator lives, or is ready."""
+    path = "/readyz" if ready else "/livez"
+    return Call("GET", path, lambda answer: read(Health, answer), says_no=503)
 
 
 def workers() -> Call[list[WorkerSnapshot]]:

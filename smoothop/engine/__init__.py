@@ -4,5 +4,6 @@ It knows the words (errors, results, config, events, handlers) and nothing of pl
 command line or the network. Read it in this order: `supervision` (what to do next, pure),
 `machine` (time, locks, threads), `waiting`, `receipt`, `mailbox`, `slot` (one loop of a worker),
 `thread_runner`, `pool_runner` and `loop_runner` (who drives a slot), `core` (the state of one
-worker), `operator`. Where slots share threads: `agenda`, `growth`, `pool`.
+worker), `operator`. Where slots share threads: `agenda`, `growth`, `pool`; where
+they share tasks: `loop_crew`, `loop_carrier`.
 """

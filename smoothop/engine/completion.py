@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Future, InvalidStateError
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.current import (
@@ -105,6 +105,11 @@ class Completion(Future[None]):
 
     # -- for the engine
 
+    def run_ended(self, threads: Iterable[Thread]) -> None:
+        """See `Told.run_ended`."""
+        self.threads += threads
+        self.succeed()
+
     def succeed(self) -> None:
         """Let it be done, unless it is."""
         self._settle(lambda: self.set_result(None))
@@ -155,6 +160,43 @@ class Completion(Future[None]):
     def _wait_or_raise(self, timeout: Duration | None) -> None:
         if not self.wait(timeout):
             raise TimeoutError(f"{self._what} was not done within {timeout} seconds")
+
+
+class Told(Protocol):
+    """Is told when a run has ended."""
+
+    def run_ended(self, threads: Iterable[Thread]) -> None:
+        """Nothing of it runs any more but, for a moment, its own `threads`; never raises."""
+        ...
+
+
+class Tally:
+    """Counts the runs that have ended: one completion for however many there are.
+
+    Attributes:
+        whole: done when all have been asked to end, and have.
+    """
+
+    __slots__ = ("_left", "_lock", "whole")
+
+    def __init__(self, machine: Machine, cores: Collection[WorkerCore], what: str) -> None:
+        self.whole = Completion(machine, cores, what)
+        self._lock = machine.lock()
+        self._left = len(cores) + 1  # and `all_asked`
+
+    def all_asked(self) -> Completion:
+        """Every run that there is was asked to end: return the completion."""
+        self.run_ended(())
+        return self.whole
+
+    def run_ended(self, threads: Iterable[Thread]) -> None:
+        """See `Told.run_ended`."""
+        with self._lock:
+            self.whole.threads += threads
+            self._left -= 1
+            if self._left:
+                return
+        self.whole.succeed()
 
 
 def all_of(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from smoothop.config import Config
-from smoothop.engine.completion import Completion
+from smoothop.engine.completion import Completion, Told
 from smoothop.engine.mailbox import Refusal
 from smoothop.engine.run import Run
 from smoothop.engine.texts import typed_text
@@ -20,6 +20,9 @@ from smoothop.errors import MessageDroppedError, SmoothopError
 from smoothop.events import LifecycleEvent, StopReason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from smoothop.engine.machine import Thread
     from smoothop.engine.operator import Operator
     from smoothop.engine.process.recipe import Maker
     from smoothop.handlers import HandlerCalls
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 class WorkerCore(WorkerSlots):
     """One worker, whether it runs or not."""
+
+    __slots__ = ("_restarts", "_start_again", "started_at", "starts")
 
     def __init__(
         self,
@@ -42,7 +47,7 @@ class WorkerCore(WorkerSlots):
         self.starts = 0
         self.started_at: float | None = None
         self._start_again = False
-        self._restarts: list[Completion] = []
+        self._restarts: tuple[Completion, ...] = ()
 
     # -- what is there
 
@@ -85,24 +90,22 @@ class WorkerCore(WorkerSlots):
             run = self._new_run()
         self._launch(run)
 
-    def stop(self, reason: StopReason = "requested") -> Completion:
-        """Ask it to stop; the completion is done when it has."""
-        stopped = Completion(self.machine, (self,))
+    def stop(self, told: Told, reason: StopReason = "requested") -> Run | None:
+        """Ask it to stop; `told` is told when it has. Return the run that is to end, if any."""
         with self.lock:
             run = self.run
             announce = self._want_stop(run, reason)
             if run is not None:
-                run.ended += [*self._restarts, stopped]
-                self._restarts = []
+                run.ended = (*run.ended, *self._restarts, told)
+                self._restarts = ()
         if run is None:
-            stopped.threads += self.threads  # they said that they have ended, or are about to
-            stopped.succeed()
+            told.run_ended(self.threads)  # they said that they have ended, or are about to
         else:
             self._ask(run, announce=announce)
-        return stopped
+        return run
 
     def ask_stop(self, reason: StopReason) -> None:
-        """Ask it to stop, without a completion."""
+        """Ask it to stop; nobody needs to be told."""
         with self.lock:
             run = self.run
             announce = self._want_stop(run, reason)
@@ -134,13 +137,13 @@ class WorkerCore(WorkerSlots):
                 pass
             elif scale:
                 run.config, run.wanted = self.config, self.config.concurrency
-                run.scaled.append(in_force)
+                run.scaled = (*run.scaled, in_force)
                 run.call_attention()
             elif again:
                 self._start_again = True
-                self._restarts.append(in_force)
+                self._restarts = (*self._restarts, in_force)
             else:
-                run.ended.append(in_force)
+                run.ended = (*run.ended, in_force)
         self.note("config changed", ", ".join(f"{name}={new!r}" for name, new in changes.items()))
         self.mailbox.resize(self.config.mailbox_size)
         if run is None:
@@ -154,27 +157,23 @@ class WorkerCore(WorkerSlots):
     # -- its end
 
     def retire(
-        self, refusal: Refusal, dropped: str, reason: StopReason = "requested"
-    ) -> Completion:
+        self, refusal: Refusal, dropped: str, told: Told, reason: StopReason = "requested"
+    ) -> None:
         """Stop it for good: it takes no message and no start any more, and what waits is dropped.
 
         Args:
             refusal: makes the error that refuses a start or a message from now on.
             dropped: what the receipts of the messages that wait are told.
+            told: is told when it has stopped and all that is done.
             reason: why it stops.
         """
-        retired = Completion(self.machine, (self,))
         self.mailbox.refuse(refusal)
-        stopped = self.stop(reason)
-        retired.threads = stopped.threads
+        self.stop(_Retirement(self, dropped, told), reason)
 
-        def settle(_: object) -> None:
-            self.drop_waiting(dropped)
-            self.end_streams()
-            retired.succeed()
-
-        stopped.add_done_callback(settle)
-        return retired
+    def retired(self, dropped: str) -> None:
+        """It has stopped for good."""
+        self.drop_waiting(dropped)
+        self.end_streams()
 
     def drop_waiting(self, why: str) -> None:
         """Settle the receipts of all messages that wait."""
@@ -193,7 +192,7 @@ class WorkerCore(WorkerSlots):
     def forked(self, refusal: Refusal) -> None:
         """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
         # Who holds it is not in this process.
-        self.lock = self.mailbox.lock = self.audience.lock = self.machine.lock()
+        self.lock = self.mailbox.lock = self.machine.lock()
         self.mailbox.refuse(refusal)
         self.abandon("it belongs to the process this one was forked from")
         run, self.run = self.run, None
@@ -247,7 +246,7 @@ class WorkerCore(WorkerSlots):
         self.log.info("worker stopped", reason=run.reason)
         if run.begun:
             now = self.machine.time()
-            self.history.note(now, "stopped", run.reason)
+            self.note("stopped", run.reason, time=now)
             raw = (LifecycleEvent, self.name, now, "stopped", run.reason)
             self.publish(self.audience.lifecycle, raw)
         self.end_streams()
@@ -261,19 +260,34 @@ class WorkerCore(WorkerSlots):
             again = self._start_again and self.mailbox.refusal is None
             self._start_again = False
             following = self._new_run() if again else None
-            restarts, self._restarts = self._restarts, []
-            ended, run.ended = run.ended, []
+            restarts, self._restarts = self._restarts, ()
+            ended, run.ended = run.ended, ()
         failure: SmoothopError | None = None
         if following is not None:
             try:
                 self._launch(following)
             except SmoothopError as error:  # told in the log, and to who asked for the restart
                 failure = error
-        for completion in ended:
-            completion.threads += run.threads
-            completion.succeed()
+        for told in ended:
+            told.run_ended(run.threads)
         for completion in restarts:
             if failure is None:
                 completion.succeed()
             else:
                 completion.fail(failure)
+
+
+class _Retirement:
+    """What is left to do when a worker has stopped for good; in place of a completion for it."""
+
+    __slots__ = ("_core", "_dropped", "_told")
+
+    def __init__(self, core: WorkerCore, dropped: str, told: Told) -> None:
+        self._core = core
+        self._dropped = dropped
+        self._told = told
+
+    def run_ended(self, threads: Iterable[Thread]) -> None:
+        """See `Told.run_ended`."""
+        self._core.retired(self._dropped)
+        self._told.run_ended(threads)

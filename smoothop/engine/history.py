@@ -1,4 +1,4 @@
-"""`History`: the latest things that happened to a worker, for people to read."""
+"""The history of a worker: the latest things that happened to it, for people to read. Pure."""
 
 from __future__ import annotations
 
@@ -19,23 +19,15 @@ class Pause(NamedTuple):
     by: str | None
 
 
-class History:
-    """The last `LENGTH` of ``(time, event, detail)``; safe from any thread, without a lock."""
+Entry = tuple[float, str, str | None]
+"""``(time, event, detail)``; the time in seconds since the epoch."""
 
-    __slots__ = ("_entries",)
 
-    def __init__(self) -> None:
-        self._entries: list[tuple[float, str, str | None]] = []
+def noted(entries: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
+    """Return the last `LENGTH` entries with one more."""
+    return (*entries[1 - LENGTH :], entry)
 
-    def note(self, time: float, event: str, detail: str | None = None) -> None:
-        """Add what happened at `time`, in seconds since the epoch."""
-        self._entries.append((time, event, detail))
-        if len(self._entries) > LENGTH:
-            del self._entries[0]
 
-    def to_list(self) -> list[dict[str, Any]]:
-        """Return it as plain values, the oldest first."""
-        return [
-            {"time": time, "event": event, "detail": detail}
-            for time, event, detail in self._entries.copy()
-        ]
+def as_dicts(entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
+    """Return them as plain values, the oldest first."""
+    return [{"time": time, "event": event, "detail": detail} for time, event, detail in entries]

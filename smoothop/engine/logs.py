@@ -30,7 +30,8 @@ class WorkerLog:
 
     def info(self, message: str, *args: object, **fields: object) -> None:
         """Write an INFO record; `fields` become attributes of the record."""
-        self._write(logging.INFO, message, args, None, fields)
+        if _is_wanted(self._logger, logging.INFO, message):
+            self._write(logging.INFO, message, args, None, fields)
 
     def warning(
         self, message: str, *args: object, cause: BaseException | None = None, **fields: object
@@ -64,9 +65,10 @@ def write(
     **fields: object,
 ) -> None:
     """Write a record; `fields` become its attributes. Never raises."""
+    if not _is_wanted(logger, level, message):
+        return
     with fenced(message):
-        if logger.isEnabledFor(level):
-            logger.log(level, message, *args, exc_info=cause, extra=fields)
+        logger.log(level, message, *args, exc_info=cause, extra=fields)
 
 
 @contextmanager
@@ -76,6 +78,14 @@ def fenced(message: str) -> Iterator[None]:
         yield
     except BaseException:  # noqa: BLE001 - the fence
         _report_broken_logging(message)
+
+
+def _is_wanted(logger: logging.Logger, level: int, message: str) -> bool:
+    try:
+        return logger.isEnabledFor(level)
+    except BaseException:  # noqa: BLE001 - the fence around loggers, which may be user code
+        _report_broken_logging(message)
+        return False
 
 
 def handler_logger(logger: logging.Logger, worker: str) -> LoggerAdapter:

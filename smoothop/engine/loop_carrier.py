@@ -101,8 +101,9 @@ class LoopCarrier:
         """Drive a turn by hand: a task has one context of variables, and each slot its own."""
         self.slot = runner.slot
         self.task.set_name(f"smoothop-{runner.slot.label}")
-        run: Callable[..., Any] = runner.context.run
-        runner.turn = turn = runner.drive(self.task)
+        self._crew.take_up(runner)
+        turn = runner.enter(self.task)
+        run: Callable[..., Any] = runner.variables.run  # type: ignore[union-attr]  # in a turn
         reason: LeaveReason | None = "panic limit"
         step: tuple[Any, ...] = (turn.send, None)
         try:
@@ -115,8 +116,11 @@ class LoopCarrier:
             raise
         except BaseException as error:  # noqa: BLE001 - not the handler: the engine itself
             runner.slot.core.broke(error)
-        self.slot = runner.turn = None
-        if reason is not None:
+        self.slot = None
+        runner.leave()
+        if reason is None:
+            self._crew.park(runner)
+        else:
             runner.finish(reason)
 
     def _suspended(self, turn: Turn, waits_for: Any) -> Generator[Any, Any, tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from smoothop.engine.agenda import Agenda
 from smoothop.engine.loop_calls import LoopCalls
 from smoothop.engine.loop_carrier import IDLE_NAME, LoopCarrier, OwnCarrier
 from smoothop.engine.loop_keeper import LoopKeeper
-from smoothop.engine.loop_runner import CARRIED, DUE, NEW, PARKED
+from smoothop.engine.loop_runner import CARRIED, DUE, NEW, OVER, PARKED
 
 if TYPE_CHECKING:
     from smoothop.engine.loop_runner import LoopRunner
@@ -26,7 +26,8 @@ SPARE: Final = 16
 class LoopCrew:
     """As many carriers as handlers are suspended at the same time, and one that is at work.
 
-    `call` may be used from any thread; the rest belongs to the loop's.
+    `call` and `take_out` may be used from any thread; the rest belongs to the loop's. The lock
+    is for the one thing they may quarrel about: what becomes of a slot that is parked.
 
     Attributes:
         loop: the event loop.
@@ -48,6 +49,7 @@ class LoopCrew:
         self.idle: list[LoopCarrier] = []
         self.at_work = False
         self.coming: set[LoopCarrier] = set()
+        self._lock = machine.lock()
         self._calls = LoopCalls(loop, self._called)
         self._keeper = LoopKeeper(loop)
         self._agenda: Agenda[LoopRunner] = Agenda()
@@ -69,35 +71,37 @@ class LoopCrew:
         else:
             self._calls.put(runner)
 
-    # -- for the runners
+    def take_out(self, runner: LoopRunner) -> bool:
+        """Take a parked slot out for good; tell whether it was parked, and is the caller's now."""
+        with self._lock:
+            if runner.place is not PARKED:
+                return False
+            runner.place = OVER
+            return True
 
-    def park(self, runner: LoopRunner, until: float) -> int:
-        """Call `runner` at `until`; return a ticket for `forget`."""
-        ticket = self._agenda.push(until, runner)
-        if until < self._alarm_at:
-            self._set_alarm(until)
-        return ticket
-
-    def forget(self, ticket: int) -> None:
-        """Take a `park` back."""
-        self._agenda.discard(ticket)
-
-    def left(self, runner: LoopRunner) -> None:
-        """`runner` is over."""
-        if self.loop.is_closed():
-            return
-        self._keeper.remove(runner)
-        if not self._keeper.runners:
-            for carrier in self.idle:
-                carrier.wake()
-            self.idle.clear()
-            self._cancel_alarm()
+    # -- on the loop's thread
 
     def throw_all_away(self) -> None:
         """End all slots on the spot: the loop is closed."""
         self._keeper.throw_all_away()
 
     # -- for the carriers
+
+    def take_up(self, runner: LoopRunner) -> None:
+        """Note that a carrier begins to drive `runner`."""
+        runner.place = CARRIED
+        self._forget(runner)
+
+    def park(self, runner: LoopRunner) -> None:
+        """Keep `runner`, which has lain down, until it is called or its time has come."""
+        until = runner.slot.until
+        if until is not None:
+            runner.ticket = self._agenda.push(until, runner)
+            if until < self._alarm_at:
+                self._set_alarm(until)
+        runner.place = PARKED
+        if runner.woken:  # by a signal handler, since it lay down
+            self._called(runner)
 
     def summon(self) -> None:
         """See that carriers come for what is due."""
@@ -131,18 +135,43 @@ class LoopCrew:
     def _called(self, runner: LoopRunner) -> None:
         place = runner.place
         if place is PARKED:
-            self._put_on(runner)
+            with self._lock:
+                is_over = runner.place is OVER
+                if not is_over:
+                    runner.place = DUE
+            if not is_over:  # or whoever has taken it out calls again
+                self._put_on(runner)
         elif place is CARRIED:
             runner.called_in_turn()
         elif place is NEW:
-            self._keeper.add(runner)
-            if runner.needs_own_task:
-                runner.own_carrier = OwnCarrier(self, runner)
-                self._begin(runner.own_carrier, f"smoothop-{runner.slot.label}")
+            runner.place = DUE
+            self._begin_slot(runner)
+        elif place is OVER:
+            self._left(runner)
+
+    def _begin_slot(self, runner: LoopRunner) -> None:
+        self._keeper.add(runner)
+        if runner.needs_own_task:
+            runner.own_carrier = OwnCarrier(self, runner)
+            self._begin(runner.own_carrier, f"smoothop-{runner.slot.label}")
+        else:
             self._put_on(runner)
 
+    def _left(self, runner: LoopRunner) -> None:
+        self._forget(runner)
+        self._keeper.remove(runner)
+        if not self._keeper.runners:
+            for carrier in self.idle:
+                carrier.wake()
+            self.idle.clear()
+            self._cancel_alarm()
+
+    def _forget(self, runner: LoopRunner) -> None:
+        if runner.ticket:
+            self._agenda.discard(runner.ticket)
+            runner.ticket = 0
+
     def _put_on(self, runner: LoopRunner) -> None:
-        runner.place = DUE
         if runner.own_carrier is not None:
             runner.own_carrier.wake()
             return

@@ -53,7 +53,9 @@ class LoopRunner:
     Attributes:
         slot: the slot.
         place: where it is.
-        context: its context variables.
+        ticket: that of its entry in the agenda, or 0.
+        woken: it was called in the present turn, after it had looked whether there is more to do.
+        variables: its context variables, or ``None`` between two turns if it has set none.
         own_carrier: the carrier that serves only this one, if it needs one.
         turn: the coroutine of the present turn.
     """
@@ -65,19 +67,21 @@ class LoopRunner:
         "_sleeper",
         "_task",
         "_thrown_away",
-        "_ticket",
-        "context",
         "own_carrier",
         "place",
         "slot",
+        "ticket",
         "turn",
+        "variables",
+        "woken",
     )
 
     def __init__(self, slot: Slot, crew: LoopCrew) -> None:
         self.slot = slot
         self.place = NEW
-        # Empty, as that of a new thread: what the starter had set is not the worker's.
-        self.context = VariableContext()
+        self.ticket = 0
+        self.woken = False
+        self.variables: VariableContext | None = None
         self.own_carrier: OwnCarrier | None = None
         self.turn: Turn | None = None
         self._thrown_away = False
@@ -86,7 +90,6 @@ class LoopRunner:
         self._in_call = False
         self._grace_timer: asyncio.TimerHandle | None = None
         self._sleeper: Sleeper | None = None
-        self._ticket = 0
         slot.runner = self
         slot.stack = self._stack
 
@@ -112,13 +115,17 @@ class LoopRunner:
 
     def wake(self) -> None:
         """See `Wakeable.wake`."""
-        try:
-            self._crew.call(self)
-        except RuntimeError:  # the loop is closed: nothing is handled there any more
-            pass
+        if self.slot.run.stopping:
+            self.asked_to_stop()
+        else:
+            self._call_if_open()
 
     def asked_to_stop(self) -> None:
-        """End its sleep, or begin the grace time of the present call."""
+        """End here if no code of the worker is left to run, or else on the loop."""
+        if self.own_carrier is None and self._crew.take_out(self):
+            (self.variables or VariableContext()).run(self._end_parked)
+        if self.place is OVER:
+            return
         try:
             self._crew.call(self)
         except RuntimeError:  # the loop was closed under the worker: none of its code runs
@@ -133,41 +140,40 @@ class LoopRunner:
 
     # -- on the loop's thread
 
-    async def drive(self, task: asyncio.Task[None]) -> LeaveReason | None:
-        """Go on until it is parked again (``None``) or has come to its end (then why)."""
+    def enter(self, task: asyncio.Task[None]) -> Turn:
+        """Begin a turn in `task`; to be driven inside `variables`."""
         self._task = task
-        slot, decision = self.slot, self._resume()
-        while not isinstance(decision, End):
-            if decision is CALL:
-                decision = await self._handle()
-            elif decision is SET_UP:
-                decision = await self._set_up()
-            elif self._park(decision):
-                return None
-            else:
-                decision = slot.woken(None)
-        if slot.tears_down():
-            await self._tear_down()
-        return decision.reason
+        if self.variables is None:
+            # Empty, as those of a new thread: what the starter had set is not the worker's.
+            self.variables = VariableContext()
+        self.turn = turn = self._drive()
+        return turn
+
+    def leave(self) -> None:
+        """End the turn."""
+        self._task = self.turn = None
+        if not self.variables:  # a new one is the same, and need not be kept
+            self.variables = None
 
     def finish(self, reason: LeaveReason) -> None:
         """Say the last word: none of its code runs any more."""
         self.place = OVER
         self.slot.core.slot_finished(self.slot, reason)
-        self._crew.left(self)
+        self._call_if_open()  # so that the crew forgets it
 
     def throw_away(self) -> None:
         """End it on the spot, in the middle of a turn even: its loop runs no more."""
         self._thrown_away = True
-        if self.turn is not None:
+        if self.turn is not None and self.variables is not None:
             try:
-                self.context.run(self.turn.close)
+                self.variables.run(self.turn.close)
             except BaseException as error:  # noqa: BLE001 - of the handler, which will not go on
                 self.slot.core.broke(error)
         self.finish("cancelled")
 
     def called_in_turn(self) -> None:
         """Somebody has called it while it is carried."""
+        self.woken = True
         if self._in_call and self.slot.run.stopping:
             self._begin_grace()
 
@@ -183,29 +189,46 @@ class LoopRunner:
 
     # -- inside
 
+    def _call_if_open(self) -> None:
+        try:
+            self._crew.call(self)
+        except RuntimeError:  # the loop is closed: nothing is handled there any more
+            pass
+
     def _cancel(self) -> None:
         if self._in_call and self._task is not None:
             self._task.cancel()
 
-    def _resume(self) -> Decision:
-        self.place = CARRIED
-        if self._sleeper is None:
-            return self.slot.begin()
-        if self._ticket:
-            self._crew.forget(self._ticket)
-        return self.slot.woken(self._sleeper)
+    async def _drive(self) -> LeaveReason | None:
+        """Go on until it can be parked again (``None``) or has come to its end (then why)."""
+        slot, decision = self.slot, self._resumed()
+        while not isinstance(decision, End):
+            if decision is CALL:
+                decision = await self._handle()
+            elif decision is SET_UP:
+                decision = await self._set_up()
+            elif self._lies_down(decision):
+                return None
+            else:
+                decision = slot.woken(None)
+        if slot.tears_down():
+            await self._tear_down()
+        return decision.reason
 
-    def _park(self, wait: Wait) -> bool:
-        # A call that comes from now on makes it due again; one before was for an earlier sleep.
-        self.place = PARKED
+    def _end_parked(self) -> None:
+        decision = self.slot.woken(self._sleeper)
+        if isinstance(decision, End) and not self.slot.tears_down():  # as it is, once it is to stop
+            self.finish(decision.reason)
+
+    def _resumed(self) -> Decision:
+        return self.slot.begin() if self._sleeper is None else self.slot.woken(self._sleeper)
+
+    def _lies_down(self, wait: Wait) -> bool:
+        self.woken = False
         sleeper = self.slot.lie_down(wait, self)
-        if sleeper is None:
-            self.place = CARRIED
-            return False
-        self._sleeper = sleeper
-        self._task = None
-        self._ticket = 0 if wait.until is None else self._crew.park(self, wait.until)
-        return True
+        if sleeper is not None:
+            self._sleeper = sleeper
+        return sleeper is not None
 
     async def _handle(self) -> Decision:
         slot, monotonic = self.slot, self.slot.core.machine.monotonic

@@ -74,6 +74,9 @@ class Machine(Protocol):
     chance: Callable[[], float]
     """A number from 0 to 1, for jitter."""
 
+    has_processes: bool
+    """Whether handlers can run in child processes; otherwise those run on threads instead."""
+
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
         """Start a thread that does not keep the process from ending.
 
@@ -95,6 +98,7 @@ class SystemMachine:
     lock: Callable[[], Lock] = staticmethod(threading.RLock)
     gate: Callable[[], Lock] = staticmethod(threading.Lock)
     chance = staticmethod(random.random)
+    has_processes = True
 
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
         """See `Machine.spawn`; a daemon: a handler that never returns must not hold up the exit."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from smoothop.engine.waiting import Wakeable
 
@@ -25,14 +25,18 @@ Refusal = Callable[[], "SmoothopError"]
 _NOBODY: Final[deque[Any]] = deque(maxlen=0)
 
 
-class Sleeper:
-    """A slot that sleeps."""
+class Sleeper(Protocol):
+    """Who sleeps: a slot."""
 
-    __slots__ = ("for_message", "waiter")
+    @property
+    def waiter(self) -> Wakeable:
+        """Who is to be woken."""
+        ...
 
-    def __init__(self, waiter: Wakeable, for_message: bool) -> None:
-        self.waiter = waiter
-        self.for_message = for_message
+    @property
+    def for_message(self) -> bool:
+        """Whether a message ends the sleep."""
+        ...
 
 
 class Sender:
@@ -57,7 +61,6 @@ class Mailbox:
     """
 
     __slots__ = (
-        "_audience",
         "_core",
         "_monotonic",
         "accepted_at",
@@ -72,14 +75,13 @@ class Mailbox:
     def __init__(self, core: WorkerNews, size: int) -> None:
         """Make an empty mailbox for `core`, whose lock it shares, for `size` messages."""
         self._core = core
-        self._audience = core.audience
         self._monotonic = core.machine.monotonic
         self.lock = core.lock
         self.size = size
         self.accepted_at = 0.0
         self.queue: deque[Receipt] = _NOBODY
         self.senders: deque[Sender] = _NOBODY
-        self.sleepers: list[Sleeper] = []
+        self.sleepers: tuple[Sleeper, ...] = ()
         self.refusal: Refusal | None = None
 
     # -- the dispatcher's side
@@ -98,7 +100,7 @@ class Mailbox:
                 return False
             # As `_accept` does: a call less for each message.
             receipt.accepted_at = self.accepted_at = self._monotonic()
-            if self._audience.dispatch:
+            if self._core.audience.dispatch:
                 self._core.accepted()
             if queue is _NOBODY:
                 queue = self.queue = deque()
@@ -152,7 +154,7 @@ class Mailbox:
         with self.lock:
             if sleeper.for_message and self.queue:
                 return False
-            self.sleepers.append(sleeper)
+            self.sleepers = (*self.sleepers, sleeper) if self.sleepers else (sleeper,)
         return True
 
     def get_up(self, sleeper: Sleeper) -> None:
@@ -160,8 +162,7 @@ class Mailbox:
         if sleeper not in self.sleepers:  # no lock: who woke it has forgotten it, for good
             return
         with self.lock:
-            if sleeper in self.sleepers:
-                self.sleepers.remove(sleeper)
+            self._forget(sleeper)
 
     # -- the owner's side
 
@@ -192,9 +193,10 @@ class Mailbox:
     def wake_all(self) -> None:
         """Wake every sleeper, whatever it sleeps for."""
         with self.lock:
-            sleepers, self.sleepers = self.sleepers, []
-        for sleeper in sleepers:
-            sleeper.waiter.wake()
+            waiters = [sleeper.waiter for sleeper in self.sleepers]
+            self.sleepers = ()
+        for waiter in waiters:
+            waiter.wake()
 
     # -- under the lock
 
@@ -207,7 +209,7 @@ class Mailbox:
 
     def _accept(self, receipt: Receipt) -> None:
         receipt.accepted_at = self.accepted_at = self._monotonic()
-        if self._audience.dispatch:  # first: once it is in the queue, it may be handled
+        if self._core.audience.dispatch:  # first: once it is in the queue, it may be handled
             self._core.accepted()
         if self.queue is _NOBODY:
             self.queue = deque()
@@ -216,6 +218,12 @@ class Mailbox:
     def _taken_sleeper(self) -> Wakeable | None:
         for sleeper in self.sleepers:
             if sleeper.for_message:
-                self.sleepers.remove(sleeper)
+                self._forget(sleeper)
                 return sleeper.waiter
         return None
+
+    def _forget(self, sleeper: Sleeper) -> None:
+        if len(self.sleepers) == 1:  # it is this one
+            self.sleepers = ()
+        else:
+            self.sleepers = tuple(other for other in self.sleepers if other is not sleeper)

@@ -213,10 +213,10 @@ class Observers:
 
 def begin_watch(core: WorkerCore, watch: Watch) -> None:
     """Let `watch` follow the worker; from its next start on also around each call."""
-    core.watches.append(watch)
+    core.watches = (*core.watches, watch)
     watch.added()
     for listener in watch.listeners:
-        core.audience.attach(listener)
+        core.attach(listener)
     if watch.enter is not None:
         core.calls = inside(core.calls, watch.enter)
     if watch.enter_dispatch is not None:
@@ -227,9 +227,9 @@ def end_watches(core: WorkerCore) -> None:
     """Let nobody follow the worker any more."""
     for watch in core.watches:
         for listener in watch.listeners:
-            core.audience.detach(listener)
+            core.detach(listener)
         watch.removed()
-    core.watches.clear()
+    core.watches = ()
 
 
 def both(outer: EnterDispatch | None, inner: EnterDispatch) -> EnterDispatch:

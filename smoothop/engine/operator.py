@@ -13,7 +13,8 @@ from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
 from smoothop.config import CONFIG_FIELDS, Config, at_least
 from smoothop.engine.cancellation import Cancellation
-from smoothop.engine.completion import Completion, all_of
+from smoothop.engine.collector import collector_waits
+from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
 from smoothop.engine.dispatching import (
@@ -48,7 +49,7 @@ from smoothop.errors import (
     WorkerNotFoundError,
 )
 from smoothop.events import Status
-from smoothop.handlers import handler_calls
+from smoothop.handlers import HandlerCalls, handler_calls
 
 if TYPE_CHECKING:
     from smoothop.engine.loop_host import LoopHost
@@ -124,6 +125,7 @@ class Operator:
         self._cores: dict[str, WorkerCore] = {}
         self._views: dict[str, Worker] = {}
         self._removals: dict[str, Completion] = {}
+        self._last_calls: HandlerCalls | None = None
         self._rings: list[Ring] = []
         self._observers = Observers(_machine)
         self._timers = Timers(_machine)
@@ -203,7 +205,7 @@ class Operator:
             OperatorClosedError: the operator is closed.
         """
         checked_name(name)
-        calls = handler_calls(handler)
+        calls = self._shared(handler_calls(handler))
         chosen = calls.config if config is _DEFAULT and calls.config is not None else config
         if not isinstance(chosen, Config):
             raise ValueError(f"config: a smoothop.Config, not {chosen!r}")
@@ -218,7 +220,7 @@ class Operator:
                 raise WorkerExistsError(name)
             for ring in self._rings:
                 if ring.follows(name):
-                    core.audience.attach(ring)
+                    core.attach(ring)
             for watch in watches:
                 begin_watch(core, watch)
             self._views[name] = view
@@ -247,10 +249,7 @@ class Operator:
             # With the lock: by now the name may stand for nobody, or for somebody else.
             core = self._core(name)
             removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
-        retired = core.retire(
-            lambda: WorkerNotFoundError(name), "it was removed before it handled the message"
-        )
-        removal.threads = retired.threads
+        retired = Completion(self._machine, (core,))
 
         def forget(_: object) -> None:
             with self._lock:
@@ -260,9 +259,14 @@ class Operator:
                 self._cores.pop(name, None)
                 end_watches(core)
             core.log.info("handler removed")
-            removal.succeed()
+            removal.run_ended(retired.threads)
 
         retired.add_done_callback(forget)
+        core.retire(
+            lambda: WorkerNotFoundError(name),
+            "it was removed before it handled the message",
+            retired,
+        )
         return removal
 
     def update_config(self, name: str, **changes: Any) -> Completion:
@@ -333,10 +337,12 @@ class Operator:
             SmoothopError: the first that could not be started; those after it are not started.
         """
         self._refuse_closed()
-        for core in self._all():
-            self._refuse_cancelled()
-            self._observers.started(self)
-            core.start()
+        cores = self._all()
+        with collector_waits(len(cores)):
+            for core in cores:
+                self._refuse_cancelled()
+                self._observers.started(self)
+                core.start()
 
     def stop(self, name: str, *, timeout: Duration | None = None) -> Completion:
         """Ask a worker to stop; returns at once.
@@ -355,8 +361,9 @@ class Operator:
         """
         core = self._core(name)
         limit = None if timeout is None else seconds(timeout, "timeout")
-        stopped = core.stop()
-        return stopped if limit is None else limited(stopped, {core: stopped}, limit, self._timers)
+        stopped = Completion(self._machine, (core,))
+        run = core.stop(stopped)
+        return stopped if limit is None else limited(stopped, {core: run}, limit, self._timers)
 
     def stop_all(self, *, timeout: Duration | None = None) -> Completion:
         """Ask every worker to stop, all at once; returns at once.
@@ -370,8 +377,10 @@ class Operator:
         """
         self._refuse_closed()
         limit = None if timeout is None else seconds(timeout, "timeout")
-        parts = {core: core.stop() for core in self._all()}
-        stopped = all_of(self._machine, parts.values(), parts.keys(), "its own stop")
+        cores = self._all()
+        tally = Tally(self._machine, cores, "its own stop")
+        parts = {core: core.stop(tally) for core in cores}
+        stopped = tally.all_asked()
         return stopped if limit is None else limited(stopped, parts, limit, self._timers)
 
     def close(self, *, timeout: Duration | None = None) -> None:
@@ -506,7 +515,7 @@ class Operator:
             self._rings.append(ring)
             for core in self._cores.values():
                 if ring.follows(core.name):
-                    core.audience.attach(ring)
+                    core.attach(ring)
         return MetricStream(self._machine, ring, self._unlisten)
 
     def observe(self, observer: Observer) -> None:
@@ -587,6 +596,14 @@ class Operator:
 
     # -- inside
 
+    def _shared(self, calls: HandlerCalls) -> HandlerCalls:
+        """Return what equals `calls` if the last worker has it: many may share one handler."""
+        last = self._last_calls
+        if last is not None and last.handler is calls.handler and last == calls:
+            return last
+        self._last_calls = calls
+        return calls
+
     def _all(self) -> tuple[WorkerCore, ...]:
         """Return the workers there are now; with the lock, as the dict changes under a reader."""
         with self._lock:
@@ -642,7 +659,7 @@ class Operator:
             if ring in self._rings:
                 self._rings.remove(ring)
             for core in self._cores.values():
-                core.audience.detach(ring)
+                core.detach(ring)
 
     def _retire_all(self) -> Completion:
         """Stop all workers for good; once, whoever calls."""
@@ -650,13 +667,12 @@ class Operator:
             if self._closing is not None:
                 return self._closing
             cores = tuple(self._cores.values())
-            self._closing = whole = Completion(self._machine, cores, "the operator's close")
+            tally = Tally(self._machine, cores, "the operator's close")
+            self._closing = tally.whole
         self._observers.stopping(self)
-        parts = [core.retire(_closed_error, "the operator was closed") for core in cores]
-        retired = all_of(self._machine, parts, cores, "the operator's close")
-        whole.threads = retired.threads
-        retired.add_done_callback(lambda _: whole.succeed())
-        return whole
+        for core in cores:
+            core.retire(_closed_error, "the operator was closed", tally)
+        return tally.all_asked()
 
     def _conclude(self, limit: float) -> StopTimeoutError | None:
         with self._lock:
@@ -675,7 +691,7 @@ class Operator:
             self._host.close(cores, stuck=bool(stuck))
         if self._pool is not None:
             self._pool.close()
-        self._cores, self._views = {}, {}
+        self._cores, self._views, self._last_calls = {}, {}, None
         return stop_timeout(stuck, limit) if stuck else None
 
     def _forked(self) -> None:
@@ -706,7 +722,8 @@ def _cancel(this: weakref.ref[Operator]) -> None:
 
 def _retire_cancelled(core: WorkerCore) -> None:
     # For good: what cannot be started again will handle no message any more.
-    core.retire(_cancelled_error, "the operator was cancelled", "cancelled")
+    told = Completion(core.machine, (core,))
+    core.retire(_cancelled_error, "the operator was cancelled", told, "cancelled")
 
 
 _operators: weakref.WeakSet[Operator] = weakref.WeakSet()

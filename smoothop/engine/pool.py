@@ -65,9 +65,10 @@ class Pool:
         """
         runner = PoolRunner(self, slot)
         with self.lock:
-            # With the lock: who comes meanwhile must not count on threads that never run.
-            self._watch.ensure()
-            self.crew.ensure()
+            if not self._slots:  # they stay as long as there are any
+                # With the lock: who comes meanwhile must not count on threads that never run.
+                self._watch.ensure()
+                self.crew.ensure()
             self._slots += 1
             self._enqueue(runner)
 
@@ -86,13 +87,13 @@ class Pool:
         If so it belongs to the caller now; otherwise it will find that it was woken.
         """
         with self.lock:
-            out = runner.place in (PARKED, READY)
-            if out:
-                self._forget(runner)
-                runner.place = GONE  # in line, it is passed over
-            else:
+            place = runner.place
+            if place is not PARKED and place is not READY:
                 runner.woken = True
-            return out
+                return False
+            self._forget(runner)
+            self._leave(runner)  # in line, it is passed over
+            return True
 
     def close(self) -> None:
         """End all threads: at once, or as soon as they come back from a slot."""
@@ -148,12 +149,9 @@ class Pool:
             self._enqueue(runner)
 
     def leave(self, runner: PoolRunner) -> None:
-        """Forget a slot that has ended."""
+        """Forget a carried slot that has ended."""
         with self.lock:
-            runner.place = GONE
-            self._slots -= 1
-            if not self._slots:
-                self.crew.wake_idle()
+            self._leave(runner)
 
     def others_wait(self) -> bool:
         """Tell whether a slot waits for a carrier."""
@@ -195,8 +193,15 @@ class Pool:
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
         self._line.append(runner)
-        if (self.crew.coming or not self.crew.call_up_one()) and self.is_short():
+        nobody_new_comes = self.crew.coming or not self.crew.call_up_one()
+        if nobody_new_comes and not self._watch.alerted and self.is_short():
             self._watch.alert()
+
+    def _leave(self, runner: PoolRunner) -> None:
+        runner.place = GONE
+        self._slots -= 1
+        if not self._slots:
+            self.crew.wake_idle()
 
     def _forget(self, runner: PoolRunner) -> None:
         if runner.ticket is not None:

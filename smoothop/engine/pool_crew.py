@@ -49,9 +49,11 @@ class Crew:
 
     def call_up_one(self) -> bool:
         """Call up the carrier that has been idle for the shortest time, if one is idle."""
-        try:  # not a look and then a step: a signal handler may come in between
+        if not self._idle:
+            return False
+        try:
             carrier = self._idle.pop()
-        except IndexError:
+        except IndexError:  # a signal handler came in between
             return False
         carrier.coming = True
         self.coming += 1
@@ -83,13 +85,13 @@ class Crew:
 
     def came(self, carrier: Carrier) -> None:
         """`carrier` has come, because it was called up or from a slot, and asks for the next."""
-        if carrier.coming:
-            carrier.coming = False
-            self.coming -= 1
         if carrier.runner is not None:
             carrier.runner = None
             carrier.turns += 1
             self.returned += 1
+        elif carrier.coming:
+            carrier.coming = False
+            self.coming -= 1
         elif carrier in self._idle:
             self._idle.remove(carrier)
 

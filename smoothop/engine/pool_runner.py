@@ -93,14 +93,14 @@ class PoolRunner:
     def wake(self) -> None:
         """See `Wakeable.wake`."""
         if self._can_end_anywhere():
-            self.asked_to_stop()
+            self._end_if_not_carried()
         else:
             self._pool.unpark(self)
 
     def asked_to_stop(self) -> None:
         """End here and now, if no carrier is with it and no user code is left to be called."""
-        if self._can_end_anywhere() and self._pool.take_out(self):
-            (self._variables or VariableContext()).run(self._end_here)
+        if self._can_end_anywhere():
+            self._end_if_not_carried()
 
     def abandoned(self) -> None:
         """See `Runner.abandoned`: nothing ends a call on a thread."""
@@ -136,7 +136,8 @@ class PoolRunner:
         finally:
             enter_thread(None)
         if isinstance(decision, End):
-            self._finish(decision)
+            self._pool.leave(self)
+            slot.core.slot_finished(slot, decision.reason)
         return decision
 
     def _steps(self) -> Decision:
@@ -171,14 +172,14 @@ class PoolRunner:
         slot = self._slot
         return slot.run.stopping and (slot.calls.teardown is None or not slot.run.is_set_up)
 
+    def _end_if_not_carried(self) -> None:
+        if self._pool.take_out(self):
+            (self._variables or VariableContext()).run(self._end_here)
+
     def _end_here(self) -> None:
         slot = self._slot
         decision = self._resumed()
         if decision is CALL:  # it had lined up again
             decision = slot.nothing_to_call()
         if isinstance(decision, End) and not slot.tears_down():  # as it is once it is to stop
-            self._finish(decision)
-
-    def _finish(self, decision: End) -> None:
-        self._pool.leave(self)
-        self._slot.core.slot_finished(self._slot, decision.reason)
+            slot.core.slot_finished(slot, decision.reason)

@@ -28,6 +28,7 @@ class Watch:
 
     Attributes:
         wakes_at: monotonic time at which it looks again by itself.
+        alerted: it was told that somebody waits, and has not looked since.
     """
 
     def __init__(self, pool: Pool, limit: int) -> None:
@@ -36,7 +37,7 @@ class Watch:
         self._waiter = Waiter(pool.machine)
         self._runs = False
         self._ticks = False
-        self._alerted = False
+        self.alerted = False
         self._seen_through = 0
         self._stands: dict[str, _Stand] = {}
         self.wakes_at = inf
@@ -56,7 +57,7 @@ class Watch:
 
     def alert(self) -> None:
         """Somebody waits and nobody was free: have a look within a tick."""
-        self._alerted = True
+        self.alerted = True
         if not self._ticks:
             self._ticks = True
             self._waiter.wake()
@@ -76,16 +77,21 @@ class Watch:
     def _run(self) -> None:
         monotonic = self._pool.machine.monotonic
         timed_out = late = False
-        while True:
-            look = self._look(timed_out=timed_out, late=late)
-            if look is None:
-                return
+        while (pause := self._fenced_look(timed_out=timed_out, late=late)) is not None:
             began = monotonic()
-            timed_out = not self._waiter.wait(look)
-            late = timed_out and monotonic() - began > look + LATE
+            timed_out = not self._waiter.wait(pause)
+            late = timed_out and monotonic() - began > pause + LATE
+
+    def _fenced_look(self, *, timed_out: bool, late: bool) -> float | None:
+        try:
+            return self._look(timed_out=timed_out, late=late)
+        except Exception as error:  # noqa: BLE001 - no memory, perhaps: without it nothing would be due
+            logger = self._pool.logger
+            logs.write(logger, logging.ERROR, "the watch of the pool failed", cause=error)
+            return SLOW_TICK
 
     def _look(self, *, timed_out: bool, late: bool) -> float | None:
-        """Do what is to be done now; return for how long, ``None`` when it is over."""
+        """Do what is to be done now; return for how long to wait, ``None``: it is over."""
         pool = self._pool
         with pool.lock:
             if pool.is_over():
@@ -94,15 +100,7 @@ class Watch:
             now = pool.machine.monotonic()
             pool.move_due(now)
             waited = timed_out and self._ticks and pool.taken < self._seen_through
-            look = Look(
-                now=now,
-                late=late,
-                waiting=pool.waiting,
-                waited=waited,
-                carriers=len(pool.crew.carriers),
-                returned=pool.crew.returned,
-                stands_still=waited and self._stands_still(),
-            )
+            look = self._seen(now, waited=waited, late=late)
             missing = pool.crew.call_up(self._growth.more(look))
             exhausted = self._growth.is_exhausted(look)
             pause = self._pause(now)
@@ -111,11 +109,22 @@ class Watch:
             self._report(look)
         return pause
 
+    def _seen(self, now: float, *, waited: bool, late: bool) -> Look:
+        return Look(
+            now=now,
+            late=late,
+            waiting=self._pool.waiting,
+            waited=waited,
+            carriers=len(self._pool.crew.carriers),
+            returned=self._pool.crew.returned,
+            stands_still=waited and self._stands_still(),
+        )
+
     def _pause(self, now: float) -> float:
         pool = self._pool
         self._seen_through = pool.taken + pool.waiting
-        self._ticks = self._alerted or pool.is_short()
-        self._alerted = False
+        self._ticks = self.alerted or pool.is_short()
+        self.alerted = False
         if self._ticks:
             return TICK if pool.crew.can_grow() else SLOW_TICK
         until = pool.next_until()

@@ -31,7 +31,8 @@ def replace(core: WorkerCore, slot: Slot, since: float, receipt: Receipt | None)
         receipt: that of the message which the call handles, if it has one.
     """
     if slot.kill is not None:
-        slot.kill()
+        if slot.since == since:
+            slot.kill()
         return
     with core.lock:
         run = slot.run

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from smoothop.engine.slot import Slot
 from smoothop.engine.supervision import ABANDONED, SURPLUS, LeaveReason, PanicBudget, Policy
-from smoothop.engine.waiting import Latch
+from smoothop.engine.waiting import MAKING, Latch
 
 if TYPE_CHECKING:
     from smoothop.config import Config
-    from smoothop.engine.completion import Completion
+    from smoothop.engine.completion import Completion, Told
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.machine import Thread
     from smoothop.events import StopReason
@@ -33,11 +33,12 @@ class Run:
             stop or has reached its panic limit. What comes after it is for those who come after
             that moment to decide.
         reason: why it is leaving.
+        recipe: how to make its handler in a child process, if that is where it lives; each slot
+            then has one of its own, and `setup` is for each.
         stopping: set once, when the slots are told that it is leaving; read without a lock.
-        stop: the same for those who wait for it.
         over: set by the last step of its last slot: none of its code runs any more.
         handled: how many calls of `handle` returned in the slots that have ended.
-        ended: the completions of those who asked it to stop.
+        ended: who is told when it has ended: those who asked it to stop.
         scaled: the completions of those who wait for surplus slots to end.
         threads: the own threads of its slots, if they have any, but for some that ended before.
         loop_thread: identity of the thread whose event loop it runs on, if it does.
@@ -45,6 +46,7 @@ class Run:
 
     __slots__ = (
         "_core",
+        "_stop",
         "begun",
         "budget",
         "config",
@@ -55,10 +57,10 @@ class Run:
         "loop_thread",
         "over",
         "reason",
+        "recipe",
         "scaled",
         "slots",
         "started_at",
-        "stop",
         "stopping",
         "threads",
         "wanted",
@@ -69,20 +71,38 @@ class Run:
         self.config: Config = core.config
         self.budget: PanicBudget = PanicBudget(Policy.of(core.config))
         self.begun = False
-        self.is_set_up: bool = core.calls.setup is None and core.config.run_in != "process"
+        self.recipe: bytes | None = core.recipe()
+        self.is_set_up: bool = core.calls.setup is None and self.recipe is None
         self.started_at = core.machine.time()
         self.stopping = False
-        self.stop = Latch()
+        self._stop: Latch | None = None
         self.leaving = False
         self.over = False
         self.reason: StopReason = "requested"
         self.handled = 0
-        self.ended: list[Completion] = []
-        self.scaled: list[Completion] = []
+        self.ended: tuple[Told, ...] = ()
+        self.scaled: tuple[Completion, ...] = ()
         self.threads: tuple[Thread, ...] = ()
         self.loop_thread: int | None = None
         self.wanted = core.config.concurrency
         self.slots: tuple[Slot, ...] = (Slot(core, self, 0),)
+
+    @property
+    def stop(self) -> Latch:
+        """The same as `stopping`, for those who wait for it; made when somebody first does."""
+        if self._stop is None:
+            with MAKING:
+                if self._stop is None:
+                    self._stop = Latch()
+            # Make it, then read the flag; `end_waits` comes after the flag was set.
+            if self.stopping:
+                self._stop.set()
+        return self._stop
+
+    def end_waits(self) -> None:
+        """Wake those who wait for `stopping`, which is set."""
+        if self._stop is not None:
+            self._stop.set()
 
     def total_handled(self) -> int:
         """Return how many calls of `handle` have returned; with the worker's lock."""

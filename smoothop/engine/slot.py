@@ -8,11 +8,9 @@ threads only read `phase`, `since` and `receipt`, and set `attention`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from smoothop.engine.context import AsyncContext, Context
-from smoothop.engine.mailbox import Sleeper
 from smoothop.engine.supervision import (
     ABANDONED,
     CALL,
@@ -26,11 +24,12 @@ from smoothop.engine.supervision import (
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
-from smoothop.results import DONE, FAIL, HandleResult
+from smoothop.results import DONE, FAIL, HandleResult, wrong_result
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
     from smoothop.engine.current import UnlimitedWait
+    from smoothop.engine.mailbox import Sleeper
     from smoothop.engine.receipt import Receipt
     from smoothop.engine.run import Run
     from smoothop.engine.waiting import Wakeable
@@ -69,10 +68,11 @@ class Slot:
         runner: who drives it, if that has to be told of a stop.
         kill: ends the running call by force, which is a panic then, where that can be done.
         stack: answers where the loop stands, as a traceback's text.
+        waiter: who is to be woken when it sleeps; see `Sleeper`.
+        for_message: whether a message ends that sleep.
     """
 
     __slots__ = (
-        "_audience",
         "_budget",
         "_mailbox",
         "_make_context",
@@ -84,6 +84,7 @@ class Slot:
         "calls",
         "core",
         "dismissed",
+        "for_message",
         "handled",
         "has_left",
         "kill",
@@ -96,8 +97,12 @@ class Slot:
         "since",
         "stack",
         "until",
+        "waiter",
         "waits_for",
     )
+
+    waiter: Wakeable
+    for_message: bool
 
     def __init__(self, core: WorkerCore, run: Run, number: int) -> None:
         self.core = core
@@ -116,9 +121,9 @@ class Slot:
         self.until: float | None = None
         self.reported: float | None = None
         self.receipt: Receipt | None = None
-        self.stack: Callable[[], str] = lambda: "(not begun yet)"
+        self.stack: Callable[[], str] = _not_begun
         # In a child process each slot has a handler of its own.
-        is_set_up = run.is_set_up and run.config.run_in != "process"
+        is_set_up = run.is_set_up and run.recipe is None
         self._supervision = Supervision(run.budget, is_set_up=is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
@@ -126,7 +131,6 @@ class Slot:
         self._message_only = run.config.message_only
         self._monotonic = core.machine.monotonic
         self._mailbox = core.mailbox
-        self._audience = core.audience
         self._budget = run.budget
 
     @property
@@ -190,14 +194,15 @@ class Slot:
         """Register for being woken; ``None`` when there is a reason not to sleep at all."""
         self.phase = BACKOFF if wait.until is not None and not wait.for_message else IDLE
         self.since, self.until = None, wait.until
-        sleeper = Sleeper(waiter, wait.for_message)
-        if not self.core.mailbox.lie_down(sleeper):
+        self.core.pack_calls()
+        self.waiter, self.for_message = waiter, wait.for_message
+        if not self.core.mailbox.lie_down(self):
             return None
         # Who wants something sets the flag, then wakes who is registered: so register, then read.
         if self.attention:
-            self.core.mailbox.get_up(sleeper)
+            self.core.mailbox.get_up(self)
             return None
-        return sleeper
+        return self
 
     # -- what the runner tells
 
@@ -214,12 +219,15 @@ class Slot:
             return self.panicked(wrong_result(result))
         receipt, status = self.receipt, result.status
         self.handled += 1
-        if self._audience.handle or status is FAIL:
-            self._report(result, began, now)
+        core = self.core
+        # The event is made from this when somebody asks for it: see snapshots.LastEvent.
+        call = (now, began, status, None if receipt is None else receipt.accepted_at)
+        if core.calls_made is None:
+            core.first_call(call)
         else:
-            # The event is made from this when somebody asks for it: see WorkerCore.last_event.
-            accepted = None if receipt is None else receipt.accepted_at
-            self.core.last = (now, began, status, accepted)
+            core.calls_made.append(call)
+        if core.audience.handle or status is FAIL:
+            self._report(result, began, now)
         if receipt is not None:
             self.receipt = None
             if result.error is None:
@@ -313,22 +321,25 @@ class Slot:
         return decision
 
     def _report(self, result: HandleResult, began: float, now: float) -> None:
-        core = self.core
+        core, receipt = self.core, self.receipt
         text = None if result.error is None else error_text(result.error)
-        if text is not None:
-            core.note_error(text)
-            core.log.error("handle error: %s", text, error=text)
         raw = (
             HandleEvent,
             core.name,
             core.machine.time(),
             result.status,
             now - began,
-            self.receipt is not None,
+            receipt is not None,
             text,
-            self._waited(began),
+            None if receipt is None else began - receipt.accepted_at,
         )
-        core.publish(self._audience.handle, raw)
+        if text is None:
+            for listener in core.audience.handle:
+                listener.put(raw)
+        else:
+            core.note_error(text)
+            core.log.error("handle error: %s", text, error=text)
+            core.publish(core.audience.handle, raw)
 
     def _waited(self, began: float | None) -> float | None:
         """Return how long the message of the call that began then was in the mailbox."""
@@ -346,19 +357,5 @@ class Slot:
             receipt.settle(None, (kind, text), cause)
 
 
-def wrong_result(result: object) -> TypeError:
-    """Return the error that says what came back instead of a `HandleResult`."""
-    # By type(), not isinstance: that asks the object for its __class__, which may be anything.
-    kind = type(result)
-    if kind is CoroutineType:
-        result.close()  # type: ignore[attr-defined]  # nobody will await it
-        hint = ": declare the handler with `async def`, or do not return a coroutine"
-    else:
-        hint = ": return none(...), done(...) or fail(...)"
-    if result is None:
-        what = "None"
-    elif issubclass(kind, type):
-        what = f"the class {result.__name__}"  # type: ignore[attr-defined]  # as all classes have
-    else:
-        what = kind.__name__
-    return TypeError(f"the handler must return a HandleResult, it returned {what}{hint}")
+def _not_begun() -> str:
+    return "(not begun yet)"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from smoothop._frozen import field_dict
+from smoothop.engine.history import as_dicts
 from smoothop.engine.streams import make_event
 from smoothop.engine.supervision import ABANDONED
+from smoothop.engine.tempo import CALLS, RawCall, p95, rate, unpacked
 from smoothop.events import (
     BACKOFF,
     HANDLING,
@@ -75,10 +77,11 @@ class LastEvent:
         return event
 
     def _newest(self) -> tuple[Any, ...] | float | None:
-        accepted, last = self._core.mailbox.accepted_at, self._core.last
+        core, calls = self._core, self._core.last_calls()
+        accepted, last = core.mailbox.accepted_at, calls[-1] if calls else core.last
         if not accepted:
             return last
-        # An event that was told has put `accepted_at` back to 0; a busy worker has no time for it.
+        # An event that was published has put `accepted_at` back to 0; a call does not.
         handled_since = last is not None and not isinstance(last[0], type) and last[0] >= accepted
         return last if handled_since else accepted
 
@@ -113,13 +116,14 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
     """Return everything known about the worker now."""
     run = core.run
     live = run if run is not None and not run.over else None
+    calls = _last_calls(core)
     slots, pause = () if live is None else live.slots, core.pause
     return WorkerSnapshot(
         name=core.name,
         status=status(core).value,
         phase=phase(core).value,
         handler=core.calls.label,
-        config=asdict(core.config),
+        config=field_dict(core.config),
         time=core.machine.time(),
         started_at=core.started_at,
         stopped_at=None if live else core.stopped_at,
@@ -140,9 +144,16 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
         paused_since=None if pause is None else pause.since,
         paused_by=None if pause is None else pause.by,
         slots=[_slot_dict(core, slot) for slot in slots],
-        history=core.history.to_list(),
+        history=as_dicts(core.history),
         last_traceback=core.last_traceback,
+        rate=rate(calls, core.machine.monotonic()),
+        p95=p95(calls),
     )
+
+
+def _last_calls(core: WorkerCore) -> list[RawCall]:
+    with core.lock:
+        return [*unpacked(core.call_times), *core.last_calls()][-CALLS:]
 
 
 def _slot_dict(core: WorkerCore, slot: Slot) -> dict[str, Any]:

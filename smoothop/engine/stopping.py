@@ -11,17 +11,18 @@ from smoothop.errors import SmoothopError, StopTimeoutError
 
 if TYPE_CHECKING:
     from smoothop.engine.core import WorkerCore
+    from smoothop.engine.run import Run
     from smoothop.engine.timers import Timers
 
-    Parts = Mapping[WorkerCore, Completion]
+    Parts = Mapping[WorkerCore, Run | None]
 
 
 def limited(stopped: Completion, parts: Parts, limit: float, timers: Timers) -> Completion:
     """Return a completion of `stopped` that fails with `StopTimeoutError` after `limit` seconds.
 
     Args:
-        stopped: done when all `parts` are.
-        parts: each worker that was asked to stop, and the completion of its stop.
+        stopped: done when all `parts` have ended.
+        parts: each worker that was asked to stop, and its run then, if it had one.
         limit: in seconds.
         timers: who counts them.
     """
@@ -32,7 +33,7 @@ def limited(stopped: Completion, parts: Parts, limit: float, timers: Timers) -> 
     outcome.threads = stopped.threads
 
     def time_is_up() -> None:
-        late = [core for core, part in parts.items() if not part.done() and core.run is not None]
+        late = [core for core, run in parts.items() if run is not None and core.run is run]
         if late:  # otherwise the last of them is just about to say that it has stopped
             outcome.fail(stop_timeout(late, limit))
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop.engine.waiting import LoopWaiter, Waiter, Wakeable, running_loop
 from smoothop.events import KINDS, Kind, MetricEvent
 
 if TYPE_CHECKING:
-    from smoothop.engine.machine import Lock, Machine
+    from smoothop.engine.machine import Machine
 
 RawEvent = tuple[Any, ...]
 """``(event class, *its fields)``."""
@@ -193,13 +193,10 @@ class MetricStream:
 class Audience:
     """Who listens to one worker, by kind of event.
 
-    The tuples are replaced, never changed, so the worker reads them without a lock.
-
-    Attributes:
-        lock: the worker's; guards who comes and goes.
+    It is replaced, never changed, so the worker reads it without a lock.
     """
 
-    __slots__ = ("_listeners", "dispatch", "handle", "lifecycle", "lock", "panic", "stuck")
+    __slots__ = ("dispatch", "handle", "lifecycle", "listeners", "panic", "stuck")
 
     handle: tuple[Listener, ...]
     panic: tuple[Listener, ...]
@@ -207,26 +204,14 @@ class Audience:
     stuck: tuple[Listener, ...]
     lifecycle: tuple[Listener, ...]
 
-    def __init__(self, lock: Lock) -> None:
-        self.lock = lock
-        self._listeners: tuple[Listener, ...] = ()
-        self.handle = self.panic = self.dispatch = self.stuck = self.lifecycle = ()
-
-    def attach(self, listener: Listener) -> None:
-        """Let `listener` have every event of its kinds from now on."""
-        with self.lock:
-            self._listeners = (*self._listeners, listener)
-            self._share_out()
-
-    def detach(self, listener: Listener) -> None:
-        """Let `listener` have no further event."""
-        with self.lock:
-            self._listeners = tuple(other for other in self._listeners if other is not listener)
-            self._share_out()
-
-    def _share_out(self) -> None:
+    def __init__(self, listeners: tuple[Listener, ...]) -> None:
+        self.listeners = listeners
         for kind in KINDS:
-            setattr(self, kind, tuple(one for one in self._listeners if kind in one.kinds))
+            setattr(self, kind, tuple(one for one in listeners if kind in one.kinds))
+
+
+NOBODY: Final = Audience(())
+"""Of most workers: they share it."""
 
 
 def checked_kinds(kinds: Iterable[str] | None) -> frozenset[Kind]:

@@ -25,7 +25,7 @@ class Worker:
 
     def __init__(self, core: WorkerCore) -> None:
         self._core = core
-        self._last = snapshots.LastEvent(core)
+        self._last: snapshots.LastEvent | None = None
 
     def __repr__(self) -> str:
         return f"<Worker {self.name!r} {self.phase.value}>"
@@ -67,11 +67,13 @@ class Worker:
 
     def last_metric(self) -> MetricEvent | None:
         """Return the most recent event, kept without any stream; ``None`` before the first."""
+        if self._last is None:
+            self._last = snapshots.LastEvent(self._core)
         return self._last.get()
 
     def snapshot(self) -> WorkerSnapshot:
         """Return everything known about it now, as plain data."""
-        return snapshots.snapshot(self._core, self._last.get())
+        return snapshots.snapshot(self._core, self.last_metric())
 
     def stack(self) -> str:
         """Return where its code stands now, as the text of a traceback; of each slot, if several.

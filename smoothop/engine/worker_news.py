@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from smoothop.engine.history import History
+from smoothop.engine.history import Entry, noted
 from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox
-from smoothop.engine.streams import Audience, Listener, RawEvent, Ring
+from smoothop.engine.streams import NOBODY, Audience, Listener, RawEvent, Ring
+from smoothop.engine.tempo import CALLS, packed
 from smoothop.engine.texts import traceback_text, typed_text
 from smoothop.events import DispatchEvent, PanicEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smoothop.config import Config
+    from smoothop.engine.logs import LoggerAdapter
     from smoothop.engine.machine import Machine
     from smoothop.engine.observing import EnterDispatch, Watch
+    from smoothop.engine.tempo import RawCall, Times
 
 
 class WorkerNews:
@@ -25,27 +31,69 @@ class WorkerNews:
         lock: the worker's only one; never held while user code runs: no handler, no log handler,
             no callback.
         enter_dispatch: makes what is entered around each dispatch to it, if anything is.
-        last: the most recent event but for accepted messages, raw; see `snapshots.LastEvent`.
+        last: the most recent event before those calls, but for accepted messages, raw; see
+            `snapshots.LastEvent`.
+        sole_call: the only call since it lay down, raw.
+        calls_made: the last calls since it lay down, raw, if there were several.
+        call_times: those before, packed; see `tempo`.
     """
+
+    __slots__ = (
+        "_handler_logger",
+        "_logger",
+        "audience",
+        "call_times",
+        "calls_made",
+        "config",
+        "enter_dispatch",
+        "history",
+        "last",
+        "last_error",
+        "last_error_at",
+        "last_traceback",
+        "lock",
+        "machine",
+        "mailbox",
+        "name",
+        "own_rings",
+        "panics",
+        "sole_call",
+        "watches",
+    )
 
     def __init__(self, machine: Machine, name: str, config: Config, logger: logging.Logger) -> None:
         self.machine = machine
         self.name = name
         self.config = config
-        self.log = WorkerLog(logger, name)
-        self.handler_logger = handler_logger(logger, name)
+        self._logger = logger
+        self._handler_logger: LoggerAdapter | None = None
         self.lock = machine.lock()
-        self.audience = Audience(self.lock)
+        self.audience = NOBODY
         self.mailbox = Mailbox(self, config.mailbox_size)
-        self.own_rings: list[Ring] = []
-        self.watches: list[Watch] = []
+        self.own_rings: tuple[Ring, ...] = ()
+        self.watches: tuple[Watch, ...] = ()
         self.enter_dispatch: EnterDispatch | None = None
         self.last: tuple[Any, ...] | None = None
-        self.history = History()
+        self.sole_call: RawCall | None = None
+        self.calls_made: deque[RawCall] | None = None
+        self.call_times: Times = None
+        self.history: tuple[Entry, ...] = ()
         self.panics = 0
         self.last_error: str | None = None
         self.last_error_at: float | None = None
         self.last_traceback: str | None = None
+
+    @property
+    def log(self) -> WorkerLog:
+        """Writes the engine's records about it."""
+        return WorkerLog(self._logger, self.name)
+
+    @property
+    def handler_logger(self) -> LoggerAdapter:
+        """The logger that the handler is given; made when it first asks."""
+        if self._handler_logger is None:
+            self._handler_logger = handler_logger(self._logger, self.name)
+        return self._handler_logger
 
     # -- what has happened
 
@@ -94,14 +142,46 @@ class WorkerNews:
         exception: BaseException | None = None,
     ) -> None:
         """Keep the event as the last one and hand it to those who listen."""
+        self.pack_calls()  # so what is not packed is later than the event
         self.mailbox.accepted_at = 0.0
         self.last = raw
         for listener in listeners:
             listener.put(raw, exception)
 
-    def note(self, event: str, detail: str | None = None) -> None:
-        """Keep in the history what happens now."""
-        self.history.note(self.machine.time(), event, detail)
+    def first_call(self, call: RawCall) -> None:
+        """Keep a call; the ring is made for a second one, before the worker lies down."""
+        if self.sole_call is None:
+            self.sole_call = call
+        else:
+            self.calls_made = deque((self.sole_call, call), CALLS)
+            self.sole_call = None
+
+    def last_calls(self) -> Sequence[RawCall]:
+        """Return the calls since it lay down, the oldest first."""
+        sole, made = self.sole_call, self.calls_made  # in this order: the first goes into the ring
+        while made is not None:
+            try:
+                return [*made]
+            except RuntimeError:  # a slot, which takes no lock, has added one meanwhile
+                continue
+        return () if sole is None else (sole,)
+
+    def pack_calls(self) -> None:
+        """Keep of the last calls only what takes little room."""
+        if self.sole_call is None and self.calls_made is None:
+            return
+        with self.lock:
+            calls = self.last_calls()
+            if calls:
+                self.call_times = packed(self.call_times, calls)
+                self.last = calls[-1]
+            self.sole_call = self.calls_made = None
+
+    def note(self, event: str, detail: str | None = None, *, time: float | None = None) -> None:
+        """Keep in the history what happens now, or did at `time`."""
+        with self.lock:
+            when = self.machine.time() if time is None else time
+            self.history = noted(self.history, (when, event, detail))
 
     def note_error(self, text: str, raised: BaseException | None = None) -> None:
         """Keep the text as that of the last error, and where it was raised, if it was."""
@@ -116,22 +196,34 @@ class WorkerNews:
         with self.lock:
             gone = self.mailbox.refusal is not None
             if not gone:
-                self.own_rings.append(ring)
-                self.audience.attach(ring)
+                self.own_rings = (*self.own_rings, ring)
+                self.attach(ring)
         if gone:
             ring.end()
 
     def unlisten(self, ring: Ring) -> None:
         """Let `ring` have no further events."""
         with self.lock:
-            if ring in self.own_rings:
-                self.own_rings.remove(ring)
-        self.audience.detach(ring)
+            self.own_rings = tuple(other for other in self.own_rings if other is not ring)
+            self.detach(ring)
+
+    def attach(self, listener: Listener) -> None:
+        """Let `listener` have every event of its kinds from now on."""
+        with self.lock:
+            self.audience = Audience((*self.audience.listeners, listener))
+
+    def detach(self, listener: Listener) -> None:
+        """Let `listener` have no further event."""
+        with self.lock:
+            left = tuple(other for other in self.audience.listeners if other is not listener)
+            self.audience = Audience(left) if left else NOBODY
 
     def end_streams(self) -> None:
         """Let every stream of this worker alone end."""
+        if not self.own_rings:
+            return
         with self.lock:
-            rings, self.own_rings = self.own_rings, []
+            rings, self.own_rings = self.own_rings, ()
         for ring in rings:
-            self.audience.detach(ring)
+            self.detach(ring)
             ring.end()

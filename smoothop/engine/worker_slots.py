@@ -36,6 +36,21 @@ class WorkerSlots(WorkerNews):
         abandoned: why, since close has settled all its receipts: it takes no further message.
     """
 
+    __slots__ = (
+        "_maker",
+        "_recipe",
+        "abandoned",
+        "calls",
+        "failed",
+        "handled_before",
+        "operator",
+        "pause",
+        "run",
+        "stop_reason",
+        "stopped_at",
+        "threads",
+    )
+
     def __init__(
         self,
         operator: Operator,
@@ -73,7 +88,7 @@ class WorkerSlots(WorkerNews):
         if run.begun:
             return
         now = self.machine.time()
-        self.history.note(now, "started")
+        self.note("started", time=now)
         self.publish(self.audience.lifecycle, (LifecycleEvent, self.name, now, "started", None))
         run.begun = True  # after it was told: from now on others may be launched
         self.fill(run)
@@ -125,7 +140,7 @@ class WorkerSlots(WorkerNews):
             # that it is to stop is not called again.
             run.call_attention()
             run.stopping = True
-        run.stop.set()
+        run.end_waits()
         self.mailbox.wake_all()
         for slot in run.slots:
             if slot.runner is not None:
@@ -157,10 +172,12 @@ class WorkerSlots(WorkerNews):
 
     def _tell_scaled(self, run: Run) -> None:
         """Tell those who wait for surplus slots to end, if all have."""
+        if not run.scaled:
+            return
         with self.lock:
-            if not run.scaled or not (run.over or run.is_scaled()):
+            if not (run.over or run.is_scaled()):
                 return
-            scaled, run.scaled = run.scaled, []
+            scaled, run.scaled = run.scaled, ()
         for completion in scaled:
             completion.succeed()
 
@@ -189,10 +206,10 @@ class WorkerSlots(WorkerNews):
                 raise self.mailbox.refusal()
             if self.pause is not None:
                 return False
-            self.pause = pause = Pause(self.machine.time(), by)
+            self.pause = Pause(self.machine.time(), by)
             self.call_attention()
         self.mailbox.wake_all()
-        self.history.note(pause.since, "paused", by)
+        self.note("paused", by)
         self.log.info("worker paused", by=by)
         return True
 
@@ -212,10 +229,15 @@ class WorkerSlots(WorkerNews):
 
     def make_ready(self, config: Config) -> None:
         """Find out, as soon as that is wanted, how to make the handler in a child process."""
-        if config.run_in == "process" and self._recipe is None:
+        wanted = config.run_in == "process" and self.machine.has_processes
+        if wanted and self._recipe is None:
             from smoothop.engine.process.recipe import recipe  # noqa: PLC0415 - few need it
 
             self._recipe = recipe(self.calls, self._maker)
+
+    def recipe(self) -> bytes | None:
+        """Return how to make the handler in a child process, if that is where it is to live."""
+        return self._recipe if self.config.run_in == "process" else None
 
     def launch_slot(self, slot: Slot) -> None:
         """Have somebody drive `slot`.
@@ -227,10 +249,10 @@ class WorkerSlots(WorkerNews):
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
         elif slot.run.config.run_in == "pool":
             self.operator._shared_threads().launch(slot)  # noqa: SLF001 - the same
-        elif self._recipe is not None and slot.run.config.run_in == "process":
+        elif slot.run.recipe is not None:
             from smoothop.engine.process.runner import launch  # noqa: PLC0415 - as above
 
-            launch(slot, self._recipe)
+            launch(slot)
         else:
             launch_thread(slot)
 

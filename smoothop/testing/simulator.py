@@ -85,6 +85,8 @@ class SimMachine:
 
     # -- what the engine asks of a machine
 
+    has_processes = False
+
     def monotonic(self) -> float:
         """See `Machine.monotonic`; takes a microsecond, and is a switch point."""
         scheduler = self._scheduler

@@ -5,8 +5,27 @@ import os
 import signal
 import subprocess
 
+from support.environments import Environment
 from support.terminals import DEADLINE
+from support.wheels import build_wheel
 
+from smoothop.cli.signals import DEFAULT_GRACE
+
+HANG = "import threading; threading.Event().wait()"
+SIGNAL_DURING_THE_FIRST_IMPORTS = """
+import os, signal, sys
+before = set(sys.modules)
+
+class Sender:
+    def find_spec(self, name, path=None, target=None):
+        if name == "smoothop.cli.signals":
+            print(*sorted(set(sys.modules) - before), flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Sender())
+from smoothop.cli.main import main
+sys.exit(main())
+"""
 STUBBORN = "taking the lock twice"
 
 
@@ -110,6 +129,21 @@ def test_a_signal_to_a_forked_child_ends_the_child_and_nothing_else(acme, tmp_pa
     assert "SIGTERM: stopping" not in child.text
 
 
+def test_a_grace_time_that_is_read_after_the_signal_counts_from_the_signal(tmp_path):
+    environment = Environment.create(tmp_path / "env")
+    entry_points = {"smoothoperator.plugins": {"hang": "acme_hang"}}
+    environment.install(
+        build_wheel(tmp_path, "hang", files={"acme_hang.py": HANG}, entry_points=entry_points)
+    )
+    arguments = ("run", "--all", "--grace", "0.1")
+    ended = environment.run(
+        SIGNAL_DURING_THE_FIRST_IMPORTS, *arguments, check=False, timeout=DEFAULT_GRACE
+    )
+    assert ended.returncode == 6
+    assert "SIGTERM: stopping, for at most 25 s" in ended.stderr
+    assert "main thread stands at" in ended.stderr
+
+
 def test_lines_are_coloured_on_a_terminal_only_and_not_with_no_color(acme, tmp_path):
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         with acme.on_terminal("run", "ticker", cwd=tmp_path, **variables) as child:
@@ -119,24 +153,8 @@ def test_lines_are_coloured_on_a_terminal_only_and_not_with_no_color(acme, tmp_p
         assert ("\x1b[36mticker" in child.text) is coloured
 
 
-SIGNAL_DURING_THE_FIRST_IMPORTS = """
-import os, signal, sys
-before = set(sys.modules)
-
-class Sender:
-    def find_spec(self, name, path=None, target=None):
-        if name == "smoothop.cli.signals":
-            print(*sorted(set(sys.modules) - before), flush=True)
-            os.kill(os.getpid(), signal.SIGTERM)
-
-sys.meta_path.insert(0, Sender())
-from smoothop.cli.main import main
-sys.exit(main(["run", "ticker"]))
-"""
-
-
 def test_signals_are_noticed_before_anything_that_takes_time_is_imported(acme):
-    ended = acme.environment.run(SIGNAL_DURING_THE_FIRST_IMPORTS)
+    ended = acme.environment.run(SIGNAL_DURING_THE_FIRST_IMPORTS, "run", "ticker")
     assert "SIGTERM: stopping, for at most 25 s" in ended.stderr
     imported = set(ended.stdout.split())
     assert imported <= {

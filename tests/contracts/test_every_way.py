@@ -36,9 +36,9 @@ class Way:
     make: type
     config: dict[str, Any]
 
-    def add(self, op, name="w", *, notes=None, failing_setups=0, **config):
+    def add(self, op, name="w", *, notes=None, poison=None, **config):
         """Add a worker that obeys its messages."""
-        handler = self.make(notes, failing_setups)
+        handler = self.make(notes, poison)
         return op.add_handler(
             name,
             handler,
@@ -184,8 +184,9 @@ def test_it_stops_at_exactly_the_last_panic_it_is_allowed(op, way):
 
 
 def test_a_setup_that_fails_is_a_panic_and_tried_again_before_any_message(op, way, tmp_path):
-    notes = tmp_path / "notes"
-    worker = way.add(op, notes=notes, failing_setups=2)
+    notes, poison = tmp_path / "notes", tmp_path / "poison"
+    poison.write_text("2")
+    worker = way.add(op, notes=notes, poison=poison)
     receipt = op.dispatch("w", ("echo", 1))
     op.start("w")
     assert receipt.result(DEADLINE) == (1,)

@@ -293,6 +293,30 @@ def test_a_pool_that_cannot_grow_goes_on_with_what_it_has(seed, caplog):
     ]
 
 
+def test_what_is_due_comes_also_after_the_watch_ran_out_of_memory(seed, caplog):
+    world, times = World(seed), []
+
+    def tick(ctx):
+        times.append(world.machine.now())
+        return none(1)
+
+    def scenario():
+        world.add(1, tick)
+        world.machine.sleep(0.5)
+        move_due = world.op._pool.move_due
+
+        def fails_once(now):
+            world.op._pool.move_due = move_due
+            raise MemoryError
+
+        world.op._pool.move_due = fails_once
+        world.machine.sleep(1)
+
+    world.run(scenario)
+    assert len(times) == 2
+    assert "the watch of the pool failed" in [record.message for record in caplog.records]
+
+
 @pytest.mark.parametrize("threads", [0, 1])
 def test_a_start_without_any_thread_fails_and_can_be_tried_again(threads):
     world, allowed = World(0), threads

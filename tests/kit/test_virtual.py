@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 
@@ -165,6 +166,15 @@ def test_a_thread_of_asyncio_may_block_in_virtual_time_while_the_loop_goes_on(op
     operator.add_handler("async", handle, Config(message_only=True))
     operator.start_all()
     assert operator.dispatch("async", None).result() == 21
+
+
+def test_a_handler_that_is_to_run_in_a_process_runs_on_a_thread_here(operator):
+    def handle(ctx):
+        return done(os.getpid())
+
+    operator.add_handler("w", handle, Config(run_in="process", message_only=True))
+    operator.start_all()
+    assert operator.dispatch("w", None).result() == os.getpid()
 
 
 def test_panics_back_off_in_virtual_time(operator):

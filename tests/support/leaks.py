@@ -1,9 +1,10 @@
-"""A test that leaves something behind fails: threads, asyncio tasks and descriptors."""
+"""A test that leaves something behind fails: threads, tasks, descriptors and child processes."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +28,14 @@ class Belongings:
     threads: frozenset[threading.Thread]
     tasks: frozenset[asyncio.Task[Any]]
     descriptors: frozenset[tuple[int, str]]
+    has_children: bool
 
     @classmethod
     def now(cls) -> Belongings:
         """Take stock of this process."""
-        return cls(frozenset(threading.enumerate()), open_tasks(), open_descriptors())
+        return cls(
+            frozenset(threading.enumerate()), open_tasks(), open_descriptors(), has_children()
+        )
 
 
 def open_tasks() -> frozenset[asyncio.Task[Any]]:
@@ -47,6 +51,15 @@ def open_descriptors() -> frozenset[tuple[int, str]]:
     """Return the open file descriptors, each with what it leads to."""
     described = map(_described, list(_DESCRIPTORS.iterdir()))
     return frozenset(descriptor for descriptor in described if descriptor)
+
+
+def has_children() -> bool:
+    """Tell whether there is a child process, running or ended, that was not waited for."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _described(entry: Path) -> tuple[int, str] | None:
@@ -76,7 +89,8 @@ def _new_since(before: Belongings) -> list[str]:
     threads = [f"thread {t.name!r}" for t in now.threads - before.threads]
     tasks = [f"asyncio task {t!r}" for t in now.tasks - before.tasks]
     opened = [f"descriptor {n} of {what}" for n, what in now.descriptors - before.descriptors]
-    return sorted(threads + tasks + opened)
+    children = ["a child process"] if now.has_children and not before.has_children else []
+    return sorted(threads + tasks + opened + children)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -88,7 +102,7 @@ def _what_is_imported_is_not_searched() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_behind() -> Iterator[None]:
-    """Fail the test after which a thread, a task or a descriptor is still there."""
+    """Fail the test after which something is there that was not there before."""
     before = Belongings.now()
     yield
     left = left_behind(before, SECONDS_TO_END)

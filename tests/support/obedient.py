@@ -75,15 +75,33 @@ ODD_RESULTS = {
 }
 
 
+class Unreadable:
+    """Can be pickled, and not be made again."""
+
+    def __reduce__(self):
+        return _fails_there, ()
+
+
+def _fails_there():
+    raise PlainError("not here")
+
+
 class Logic:
     """What both kinds share; a coroutine that on the sync ways never suspends."""
 
-    def __init__(self, notes: Path | None = None, failing_setups: int = 0) -> None:
+    def __init__(self, notes: Path | None = None, poison: Path | None = None) -> None:
+        """Make one.
+
+        Args:
+            notes: where it writes what it does.
+            poison: a file with the number of times that `setup` will fail from now on.
+        """
         self.notes = notes
-        self.failing_setups = failing_setups
+        self.poison = poison
         self.handled = 0
         self.inside = 0
         self.most_inside = 0
+        self.spoilt = False
 
     def note(self, text: str) -> None:
         """Write a line where the test can read it."""
@@ -93,11 +111,15 @@ class Logic:
 
     async def set_up(self, ctx: Any) -> None:
         self.note("setup")
-        if self.notes is not None and lines(self.notes).count("setup") <= self.failing_setups:
+        doses = int(self.poison.read_text()) if self.poison is not None else 0
+        if doses:
+            self.poison.write_text(str(doses - 1))
             raise PlainError("setup failed")
 
     async def tear_down(self, ctx: Any) -> None:
         self.note("teardown")
+        if self.spoilt:
+            raise PlainError("teardown")
 
     async def obey(self, ctx: Any) -> Any:
         self.inside += 1
@@ -141,6 +163,9 @@ class Logic:
     async def do_give_a_lock(self, ctx):
         return done({"kept": threading.Lock()})
 
+    async def do_give_unreadable(self, ctx):
+        return done(Unreadable())
+
     async def do_count(self, ctx):
         return done((self.handled, self.most_inside))
 
@@ -179,11 +204,27 @@ class Logic:
         thread.join()
         return done()
 
+    async def do_log_a_lock(self, ctx):
+        lock = threading.Lock()
+        ctx.logger.warning("holding %s", lock, extra={"what": lock})
+        return done()
+
+    async def do_poison(self, ctx, doses):
+        self.poison.write_text(str(doses))
+        return done()
+
+    async def do_spoil_teardown(self, ctx):
+        self.spoilt = True
+        return done()
+
     async def do_send(self, ctx, name, message):
         receipt = await ctx.dispatch(name, message)
         return done(await self.outcome(receipt))
 
-    async def do_send_without_waiting(self, ctx, name, *messages, timeout=None):
+    async def do_send_without_waiting(self, ctx, name, *messages):
+        return await self.do_send_with_timeout(ctx, name, None, *messages)
+
+    async def do_send_with_timeout(self, ctx, name, timeout, *messages):
         for message in messages:
             await ctx.dispatch(name, message, timeout=timeout)
         return done()
@@ -206,7 +247,7 @@ class Logic:
     async def do_send_in_a_thread(self, ctx, name, message):
         found = []
         thread = threading.Thread(
-            target=lambda: found.append(ctx.dispatch(name, message).result(10))
+            target=lambda: found.append(ctx._ctx.dispatch(name, message).result(10))
         )
         thread.start()
         thread.join()
@@ -260,6 +301,10 @@ class Logic:
     async def do_signal_itself(self, ctx, number):
         os.kill(os.getpid(), number)
         return done("still here")
+
+    async def do_close_descriptors(self, ctx):
+        os.closerange(3, 100)
+        threading.Event().wait()
 
     async def do_descriptors(self, ctx):
         return done(descriptors())

@@ -23,6 +23,7 @@ def command(  # noqa: PLR0917 - typer makes options of them
 ) -> None:
     """Let a worker run N handle calls side by side.
 
-    It holds until the operator ends or the worker is scaled again.
+    It holds until the operator ends or the worker is scaled again. With fewer than before, it
+    waits until the calls that are too many have returned.
     """
     show(sentence(client_for(context, name, url, token_file).scale(worker, count)))

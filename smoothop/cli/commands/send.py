@@ -9,7 +9,7 @@ import typer
 from smoothop.cli.options import TimeoutOption
 from smoothop.cli.payload import read_payload
 from smoothop.cli.reach import OperatorOption, TokenOption, UrlOption, WorkerArgument, client_for
-from smoothop.cli.terminal import say, show_json
+from smoothop.cli.terminal import say, show_json_line
 
 
 def command(  # noqa: PLR0917 - typer makes options of them
@@ -22,7 +22,10 @@ def command(  # noqa: PLR0917 - typer makes options of them
         ),
     ],
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait for the result, and print it as JSON.")
+        bool,
+        typer.Option(
+            "--wait/--no-wait", help="Wait for the result, and print it as JSON on a line."
+        ),
     ] = False,
     timeout: TimeoutOption = None,
     name: OperatorOption = None,
@@ -34,6 +37,6 @@ def command(  # noqa: PLR0917 - typer makes options of them
     client = client_for(context, name, url, token_file)
     result = client.send(worker, message, wait=wait, timeout=timeout)
     if wait:
-        show_json(result)
+        show_json_line(result)
     else:
         say(f"{worker}: message accepted")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 import typer
@@ -9,9 +10,12 @@ import typer
 from smoothop.cli.options import AsJson
 from smoothop.cli.reach import OperatorOption, TokenOption, UrlOption, chosen_name, client_for
 from smoothop.cli.terminal import say, show, show_json
-from smoothop.control.errors import OperatorNotRunningError
+from smoothop.control.answers import Stacks
+from smoothop.control.dump import ask_for_dump, holder, takes_turns
+from smoothop.control.place import Place, places
 
 _PATIENCE: Final = 2.0
+_MORE_PATIENCE: Final = 10.0
 
 
 def command(
@@ -26,14 +30,13 @@ def command(
     If it does not answer within 2 s, its process is asked by a signal (SIGUSR2). Then the stacks
     are by thread, the innermost call first.
     """
-    client = client_for(context, name, url, token_file, timeout=_PATIENCE)
     try:
-        found = client.stacks()
+        found = _asked(context, name, url, token_file)
     except TimeoutError:
         if url is not None or as_json:  # the process may be on another machine; a dump is text
             raise
         say("the operator does not answer: its process is asked by a signal")
-        show(*_dump(chosen_name(context, name)).splitlines())
+        show(*ask_for_dump(_place(context, name)).splitlines())
         return
     if as_json:
         show_json({"workers": found.workers, "threads": found.threads})
@@ -41,21 +44,30 @@ def command(
         show(*_lines(found.workers), *_lines(found.threads, "thread "))
 
 
+def _asked(
+    context: typer.Context, name: str | None, url: str | None, token_file: Path | None
+) -> Stacks:
+    """Ask the operator; one that is only slow gets more time.
+
+    Raises:
+        TimeoutError: it does not answer.
+    """
+    try:
+        return client_for(context, name, url, token_file, timeout=_PATIENCE).stacks()
+    except TimeoutError:
+        if url is None and takes_turns(_place(context, name)):
+            return client_for(context, name, url, token_file, timeout=_MORE_PATIENCE).stacks()
+        raise
+
+
+def _place(context: typer.Context, name: str | None) -> Place:
+    """Return where the operator is, or would be if there were one."""
+    found = places(chosen_name(context, name), os.environ)
+    return next((place for place in found if holder(place) is not None), found[-1])
+
+
 def _lines(stacks: Mapping[str, str], what: str = "") -> Iterator[str]:
     for name, stack in stacks.items():
         yield f"{what}{name}:"
         yield from stack.splitlines()
         yield ""
-
-
-def _dump(name: str) -> str:
-    from smoothop.control.dump import ask_for_dump  # noqa: PLC0415 - hardly ever
-    from smoothop.control.place import places  # noqa: PLC0415
-
-    *others, last = places(name, os.environ)
-    for place in others:
-        try:
-            return ask_for_dump(place)
-        except OperatorNotRunningError:
-            continue
-    return ask_for_dump(last)

@@ -38,6 +38,7 @@ class Attendant:
     Attributes:
         gone: set when the child has ended, was reaped, and everything it said was dealt with.
         thread: its thread.
+        errands: what it does for the handler.
     """
 
     def __init__(self, slot: Slot, child: Child, lost: Callable[[], None]) -> None:
@@ -65,7 +66,7 @@ class Attendant:
         self._wishes: deque[Callable[[], None]] = deque()
         self._stacks: deque[Callable[[str], None]] = deque()
         self._alarm = Alarm(self._machine.lock())
-        self._errands = Errands(slot, self._reply, lambda: Nudge(self._alarm))
+        self.errands = Errands(slot, self._reply, lambda: Nudge(self._alarm))
         try:
             name = f"smoothop-{slot.label}-child"
             self.thread: Thread = self._machine.spawn(self._run, name)
@@ -112,7 +113,7 @@ class Attendant:
             stop.discard(self._alarm)
             self._child.reap()
             self._hear()
-            self._errands.end()
+            self.errands.end()
             self._child.side.close()
             self._alarm.close()
             self._lost()
@@ -136,7 +137,7 @@ class Attendant:
             self._work()
 
     def _pause(self) -> int | None:
-        times = (self._escalation.pause(self._machine.monotonic()), self._errands.pause())
+        times = (self._escalation.pause(self._machine.monotonic()), self.errands.pause())
         soonest = min((time for time in times if time is not None), default=None)
         return None if soonest is None else ceil(soonest * 1000)
 
@@ -148,7 +149,7 @@ class Attendant:
             self._child.side.post(wire.STOP)
             self._escalation.asked(self._machine.monotonic())
         self._use(self._escalation.due(self._machine.monotonic()))
-        self._errands.look()
+        self.errands.look()
         self._child.side.flush()
 
     def _use(self, force: Force | None) -> None:
@@ -186,7 +187,7 @@ class Attendant:
 
     def _said_aside(self, kind: int, body: bytes) -> None:
         if kind == wire.ASK:
-            self._errands.run(wire.unpacked(body))
+            self.errands.run(wire.unpacked(body))
         elif kind == wire.LOGGED:
             records.write(body)
         elif kind == wire.STACK:

@@ -33,14 +33,14 @@ class Beginning(NamedTuple):
     max_handles: int
 
 
-def beginning(slot: Slot, recipe: bytes) -> Beginning:
+def beginning(slot: Slot) -> Beginning:
     """Return what the child of `slot` is told."""
     core, config = slot.core, slot.run.config
     own = core.handler_logger.logger
     return Beginning(
         worker=core.name,
         path=sys.path,
-        recipe=recipe,
+        recipe=slot.run.recipe or b"",
         logger=own.name,
         levels=levels(own),
         max_memory=config.max_memory,

@@ -80,7 +80,7 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, _WHOLE):
         return
     if isinstance(value, dict):
-        yield from ((f"item {key!r}", part) for key, part in value.items())
+        yield from ((_named(key), part) for key, part in value.items())
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from ((f"item {number}", part) for number, part in enumerate(value))
     elif isinstance(value, partial):
@@ -90,6 +90,11 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
         yield "object", value.__self__
     else:
         yield from ((f"attribute {name!r}", part) for name, part in _attributes(value))
+
+
+def _named(key: object) -> str:
+    # A key may be part of the payload, which has no place in a log; one like a name is a name.
+    return f"item {key!r}" if isinstance(key, str) and key.isidentifier() else "item of some key"
 
 
 def _attributes(value: object) -> Iterator[tuple[str, object]]:

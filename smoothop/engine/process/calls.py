@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.process import records, wire
@@ -27,10 +28,9 @@ class ChildCalls:
     All of it happens on the slot's thread but `kill` and `stack`, which any may call.
     """
 
-    def __init__(self, slot: Slot, recipe: bytes) -> None:
+    def __init__(self, slot: Slot) -> None:
         self._slot = slot
         self._core = slot.core
-        self._recipe = recipe
         self._child: Child | None = None
         self._attendant: Attendant | None = None
         self._is_busy = self._is_leaving = False
@@ -56,7 +56,8 @@ class ChildCalls:
             try:
                 return self._result(*self._order(child, wire.HANDLE, message))
             except UnreadError:
-                pass
+                if self._slot.run.stopping:  # it was made to leave: no other one is begun
+                    raise ChildDiedError(self._how_it_ended(child)) from None
         return self._result(*self._order_or_die(self._begin(), wire.HANDLE, message))
 
     def end(self) -> None:
@@ -101,7 +102,7 @@ class ChildCalls:
             raise
         self._child = child
         self._is_leaving = False
-        body = wire.packed(beginning(self._slot, self._recipe))
+        body = wire.packed(beginning(self._slot))
         kind, body = self._order_or_die(child, wire.BEGIN, body)
         if kind == wire.RAISED:
             self.end()
@@ -122,6 +123,8 @@ class ChildCalls:
             ChildDiedError: it died over it; says how.
         """
         self._is_busy = True
+        if self._attendant is not None:
+            self._attendant.errands.call_context = copy_context()
         try:
             child.order(kind, body)
             while (answer := child.answer())[0] == wire.LOGGED:

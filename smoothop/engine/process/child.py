@@ -137,7 +137,8 @@ def _spawn(name: str, orders: int, side: int) -> subprocess.Popen[bytes]:
     # can ignore it, so it begins with SIGINT blocked, as this thread has it for the moment.
     options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
     arguments = (name, str(orders), str(side), _HOME, str(os.getpid()))
-    command = [sys.executable, *options, "-c", _PROGRAM, *arguments]
+    # -P: what lies in the working directory is not taken for a module of Python's.
+    command = [sys.executable, *options, "-P", "-c", _PROGRAM, *arguments]
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return subprocess.Popen(  # noqa: S603 - our own interpreter

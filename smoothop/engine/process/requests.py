@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 DISPATCH: Final = "dispatch"
-"""Send a message: ``(name, pickled message, timeout)``; answered with the receipt's number."""
+"""Send a message: ``(name, pickled message, timeout)``; answered when it is in the mailbox.
+
+Its receipt has the number of this request."""
 
 STATE: Final = "state"
 """``(receipt,)``; answered with ``(whether it is delivered, whether there is an outcome)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from smoothop.engine import thread_runner
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
     from smoothop.engine.slot import Slot
 
 
-def launch(slot: Slot, recipe: bytes) -> None:
+def launch(slot: Slot) -> None:
     """Start the thread; it makes the child.
 
     Raises:
         RuntimeError: the system gives no further thread.
     """
-    child_calls = ChildCalls(slot, recipe)
+    child_calls = ChildCalls(slot)
     # `setup` is due for every child; `teardown` is its own affair, when it is seen out.
     calls = replace(slot.calls, handle=child_calls.handle, setup=child_calls.set_up, teardown=None)
     for watch in slot.core.watches:
@@ -28,5 +29,6 @@ def launch(slot: Slot, recipe: bytes) -> None:
     slot.calls = calls
     slot.kill = lambda: child_calls.kill("its handler was stuck")
     thread_runner.launch(slot, at_end=child_calls.end)
+    slot.kill = partial(child_calls.kill, "its handler was stuck")
     own_stack = slot.stack
     slot.stack = lambda: child_calls.stack() or own_stack()

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 class Reply(Latch):
     """What the parent answers to one request, once it has."""
 
-    __slots__ = ("_body", "_is_well")
+    __slots__ = ("_body", "_is_well", "number")
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
     def give(self, is_well: bool, body: bytes) -> None:
         """Let it be there."""
@@ -61,10 +65,14 @@ class Messenger:
     def ask(self, what: str, *arguments: Any, timeout: float | None = None) -> Reply:
         """Ask the parent and wait for the answer, at most `timeout` seconds.
 
+        Returns:
+            The answer, which has the number of the request.
+
         Raises:
             TimeoutError: there was none in time.
         """
-        number, reply = next(self._numbers), Reply()
+        number = next(self._numbers)
+        reply = Reply(number)
         self._open[number] = reply
         try:
             self._request(number, what, arguments)

@@ -9,8 +9,7 @@ from smoothop.engine.context import Context
 from smoothop.engine.process import wire
 from smoothop.engine.process.answers import UnsendableError, answer, unreadable
 from smoothop.engine.process.carried import carry
-from smoothop.engine.slot import wrong_result
-from smoothop.results import HandleResult
+from smoothop.results import HandleResult, wrong_result
 
 if TYPE_CHECKING:
     from smoothop.engine.process.inside.termination import Termination

@@ -60,5 +60,6 @@ class _Operator:
             body = packed(message)
         except BaseException as cause:
             raise unsendable("the message", message, cause) from cause
-        number = self._messenger.ask(DISPATCH, name, body, limit).get()
-        return ChildReceipt(self._messenger, name, number)
+        accepted = self._messenger.ask(DISPATCH, name, body, limit)
+        accepted.get()
+        return ChildReceipt(self._messenger, name, accepted.number)

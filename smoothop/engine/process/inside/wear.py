@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from pathlib import Path
 from typing import Final
 
-_STATM: Final = Path("/proc/self/statm")
+_STATM: Final = "/proc/self/statm"
 _MIB: Final = 1 << 20
 
 
@@ -39,7 +38,8 @@ def resident_memory() -> int:
     Where there is no ``/proc``, the most it has ever held: the next best that the system tells.
     """
     try:
-        return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        with open(_STATM, "rb") as file:  # noqa: PTH123 - pathlib would be imported for this alone
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024

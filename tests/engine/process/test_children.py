@@ -1,0 +1,365 @@
+"""The life of child processes: who starts, replaces, stops and inherits from them."""
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from support.gates import DEADLINE
+from support.obedient import Fifo, lines
+
+from smoothop import (
+    HandlerPanickedError,
+    MessageDroppedError,
+    StopTimeoutError,
+)
+from smoothop.engine.process.child import Child
+
+
+def pid_of(ask, worker="w"):
+    return ask("facts", worker=worker)[-1]
+
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def kill_idle(op, pid, caplog):
+    """Kill a child that does nothing, and wait until its parent knows."""
+    known = threading.Event()
+    watch = logging.Handler()
+    watch.emit = lambda record: known.set() if "while idle" in record.getMessage() else None
+    logging.getLogger("smoothop").addHandler(watch)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        assert known.wait(DEADLINE)
+    finally:
+        logging.getLogger("smoothop").removeHandler(watch)
+
+
+# -- starting and replacing
+
+
+@pytest.fixture
+def both_busy(op, tmp_path):
+    """Let two slots of a worker handle something at the same time."""
+
+    def both_busy():
+        fifos = [Fifo(tmp_path / f"fifo{number}") for number in range(2)]
+        inside = [op.dispatch("w", ("pass", fifo.path)) for fifo in fifos]
+        for fifo in fifos:
+            fifo.open()
+        for receipt in inside:
+            receipt.result(DEADLINE)
+
+    return both_busy
+
+
+def test_each_slot_has_a_child_of_its_own_with_a_handler_of_its_own(op, add, both_busy, tmp_path):
+    notes = tmp_path / "notes"
+    add(concurrency=2, notes=notes)
+    both_busy()
+    op.stop("w").result(DEADLINE)
+    assert sorted(lines(notes)) == ["setup", "setup", "teardown", "teardown"]
+
+
+def test_a_child_that_dies_idle_is_replaced_without_a_loss_or_a_panic(op, add, ask, caplog):
+    worker = add()
+    first = pid_of(ask)
+    kill_idle(op, first, caplog)
+    assert is_gone(first)
+    assert pid_of(ask) != first
+    assert worker.snapshot().panics == 0
+    (record,) = [one for one in caplog.records if "while idle" in one.getMessage()]
+    assert record.error == f"child process {first} was killed by SIGKILL"
+
+
+def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, ask):
+    worker = add()
+    for _ in range(10):
+        os.kill(pid_of(ask), signal.SIGKILL)  # whether its parent knows by now or not
+        assert ask("echo", 1) == (1,)
+    assert worker.snapshot().panics == 0
+
+
+def test_a_setup_that_fails_in_the_replacement_costs_no_message(op, add, ask, tmp_path, caplog):
+    poison = tmp_path / "poison"
+    poison.write_text("0")
+    worker = add(poison=poison)
+    first = pid_of(ask)
+    kill_idle(op, first, caplog)
+    poison.write_text("2")
+    assert ask("echo", 1) == (1,)
+    assert worker.snapshot().panics == 2
+
+
+def test_nor_does_one_that_fails_when_a_worn_child_is_replaced(add, ask, tmp_path):
+    poison = tmp_path / "poison"
+    poison.write_text("0")
+    worker = add(poison=poison, max_handles=1)
+    ask("poison", 2)
+    assert ask("echo", 1) == (1,)
+    assert worker.snapshot().panics == 2
+
+
+def test_a_fresh_child_takes_over_after_so_many_calls(op, add, ask, tmp_path):
+    notes = tmp_path / "notes"
+    add(notes=notes, max_handles=3)
+    pids = [pid_of(ask) for _ in range(7)]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+    op.stop("w").result(DEADLINE)
+    assert lines(notes) == ["setup", "teardown"] * 3
+
+
+def test_a_fresh_child_takes_over_from_one_that_holds_too_much_memory(add, ask, caplog):
+    caplog.set_level(logging.INFO)
+    add(max_memory=150_000_000)
+    first = ask("grow", 1)
+    assert pid_of(ask) == first
+    assert ask("grow", 160_000_000) == first
+    assert pid_of(ask) != first
+    (record,) = [one for one in caplog.records if one.getMessage() == "replacing child process"]
+    assert "more than 143 MiB (max_memory)" in record.reason
+
+
+def test_a_teardown_that_raises_is_told_and_stops_nothing(op, add, ask, caplog):
+    add()
+    ask("spoil_teardown")
+    op.stop("w").result(DEADLINE)
+    (record,) = [one for one in caplog.records if "teardown failed" in one.getMessage()]
+    assert record.error == "PlainError: teardown"
+    assert "in teardown" in logging.Formatter().format(record)
+
+
+def test_scaling_down_ends_a_child(op, add, ask, both_busy, tmp_path):
+    notes = tmp_path / "notes"
+    add(concurrency=2, notes=notes)
+    both_busy()
+    op.update_config("w", concurrency=1).result(DEADLINE)
+    assert lines(notes).count("teardown") == 1
+    assert ask("echo", 1) == (1,)
+
+
+# -- dying over a message
+
+
+@pytest.mark.parametrize(
+    ("message", "how"),
+    [
+        (("exit", 0), "ended with exit code 0"),
+        (("exit", 3), "ended with exit code 3"),
+        (("kill", signal.SIGKILL), "was killed by SIGKILL"),
+        (("kill", signal.SIGABRT), "was killed by SIGABRT"),
+        (("kill", signal.SIGRTMIN + 3), f"was killed by signal {signal.SIGRTMIN + 3}"),
+        (("crash",), "was killed by SIGSEGV"),
+    ],
+)
+def test_a_child_that_dies_over_a_message_is_a_panic_that_says_how(op, add, ask, message, how):
+    worker = add()
+    pid = pid_of(ask)
+    with pytest.raises(HandlerPanickedError) as panicked:
+        ask(*message)
+    assert str(panicked.value) == f"worker w: handler panicked: child process {pid} {how}"
+    assert type(panicked.value.__cause__).__name__ == "ChildDiedError"
+    assert pid_of(ask) != pid
+    assert worker.snapshot().panics == 1
+
+
+def test_a_child_that_leaves_a_process_behind_is_known_to_be_dead(op, add, ask, tmp_path):
+    fifo = Fifo(tmp_path / "fifo")
+    add()
+    with pytest.raises(HandlerPanickedError, match="ended with exit code 5"):
+        ask("fork", fifo.path)
+    assert ask("echo", 1) == (1,)
+    fifo.open()
+
+
+def test_a_child_that_closes_its_sockets_is_killed(op, add, ask):
+    add()
+    with pytest.raises(HandlerPanickedError, match="it had closed its connection to its parent"):
+        ask("close_descriptors")
+    assert ask("echo", 1) == (1,)
+
+
+# -- stopping
+
+
+def test_a_handler_that_does_not_leave_is_terminated_and_may_clean_up(
+    op, add, ask, tmp_path, caplog
+):
+    notes = tmp_path / "notes"
+    add(notes=notes, stop_grace=0.05)
+    inside = op.dispatch("w", ("clean_up",))
+    inside.wait_delivered(DEADLINE)
+    op.stop("w").result(DEADLINE)
+    assert lines(notes) == ["setup", "cleaned up", "teardown"]
+    with pytest.raises(MessageDroppedError):
+        inside.result(0)
+    assert [one.reason for one in caplog.records if one.getMessage() == "terminating child process"]
+    assert not [one for one in caplog.records if one.getMessage() == "killing child process"]
+
+
+@pytest.mark.parametrize("shape", ["swallow", "ignore_sigterm", "hold_the_gil"])
+def test_one_that_does_not_leave_then_either_is_killed(op, add, ask, shape, caplog):
+    add(stop_grace=0.05)
+    pid = pid_of(ask)
+    inside = op.dispatch("w", (shape,))
+    inside.wait_delivered(DEADLINE)
+    op.stop("w").result(DEADLINE)
+    assert is_gone(pid)
+    with pytest.raises(MessageDroppedError) as dropped:
+        inside.result(0)
+    assert "was killed by SIGKILL: it did not leave within 0.05 s" in str(dropped.value.__cause__)
+    assert [one for one in caplog.records if one.getMessage() == "killing child process"]
+
+
+def test_the_stack_is_the_childs(op, add, ask, tmp_path):
+    fifo = Fifo(tmp_path / "fifo")
+    add()
+    op.dispatch("w", ("pass", fifo.path)).wait_delivered(DEADLINE)
+    with pytest.raises(StopTimeoutError) as stuck:
+        op.stop("w", timeout=0.05).result(DEADLINE)
+    fifo.open()
+    assert "in do_pass" in stuck.value.stuck["w"]
+
+
+def test_a_child_that_cannot_say_where_it_stands_is_not_waited_for(op, add, ask):
+    add(stop_grace=0.2)
+    pid = pid_of(ask)
+    op.dispatch("w", ("hold_the_gil",)).wait_delivered(DEADLINE)
+    with pytest.raises(StopTimeoutError, match=f"child process {pid} does not say where"):
+        op.stop("w", timeout=0.05).result(DEADLINE)
+
+
+def test_signals_from_elsewhere_are_left_to_the_parent(op, add, ask):
+    add()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        assert ask("signal_itself", number) == "still here"
+
+
+def test_a_stop_during_the_start_ends_it(op, add):
+    add(stop_grace=0.1)
+    op.stop("w").result(DEADLINE)
+    assert op.status("w") == "stopped"
+
+
+# -- what it inherits
+
+
+def test_a_child_has_three_descriptors_and_its_two_sockets_and_passes_none_on(add, ask):
+    add()
+    add("other")
+    ask("echo", worker="other")
+    own, grandchilds = ask("descriptors")
+    assert own == 6  # the sixth lists them
+    assert grandchilds == 4
+
+
+def test_what_a_handler_prints_goes_where_the_parents_does(add, ask, capfd):
+    add()
+    ask("print", "from the child\n")
+    assert capfd.readouterr().out == "from the child\n"
+
+
+def test_records_of_a_thread_of_the_handler_arrive_too(add, ask, caplog):
+    arrived = threading.Event()
+    watch = logging.Handler()
+    watch.emit = lambda record: arrived.set() if record.getMessage() == "of a thread" else None
+    logging.getLogger("smoothop").addHandler(watch)
+    add()
+    ask("log_in_a_thread")
+    assert arrived.wait(DEADLINE)
+    logging.getLogger("smoothop").removeHandler(watch)
+
+
+def test_records_of_the_handler_are_written_in_order_with_what_it_does(add, ask):
+    """By the thread that waits for the answer, which is told of it only after them."""
+    written_by = []
+    watch = logging.Handler()
+    watch.emit = lambda record: written_by.append(threading.current_thread().name)
+    logging.getLogger("acme.library").addHandler(watch)
+    add()
+    ask("log")
+    logging.getLogger("acme.library").removeHandler(watch)
+    assert written_by == ["smoothop-w"]
+
+
+def test_levels_of_the_parent_hold_in_the_child(add, ask, caplog):
+    caplog.set_level(logging.ERROR, "acme.library")
+    add()
+    ask("log")
+    assert "of a library" not in [record.getMessage() for record in caplog.records]
+    caplog.set_level(logging.CRITICAL, "smoothop.handler")  # set later: the parent looks again
+    caplog.clear()
+    ask("log")
+    assert caplog.records == []
+
+
+def test_what_cannot_be_pickled_in_a_record_is_shown_as_text(add, ask, caplog):
+    add()
+    ask("log_a_lock")
+    (record,) = [one for one in caplog.records if one.getMessage().startswith("holding <")]
+    assert record.what.startswith("<unlocked _thread.lock")
+
+
+# -- the parent's end
+
+
+def test_a_child_whose_sockets_end_ends_as_well_though_its_parent_lives():
+    child = Child("w")
+    child.side.close()
+    child.close()
+    assert select.select([child.ended], [], [], DEADLINE)[0]
+    child.reap()
+    assert child.exit == f"child process {child.pid} ended with exit code 1"
+
+
+ORPHANING = """
+import os, sys, threading
+from support.obedient import Obedient
+from smoothop import Config, Operator
+
+op = Operator()
+for name, message in (("busy", ("spin",)), ("gil", ("hold_the_gil",)), ("idle", None)):
+    op.add_handler(name, Obedient(), Config(run_in="process", message_only=True))
+    op.start(name)
+    print(op.dispatch(name, ("facts",)).result()[-1], flush=True)
+    if message:
+        op.dispatch(name, message).wait_delivered()
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_child_outlives_its_parent_whatever_it_does(number):
+    with subprocess.Popen(
+        [sys.executable, "-c", ORPHANING],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as parent:
+        ends = [os.pidfd_open(int(parent.stdout.readline())) for _ in range(3)]
+        assert parent.stdout.readline() == "ready\n"
+        parent.send_signal(number)
+    for end in ends:
+        assert select.select([end], [], [], DEADLINE)[0]
+        os.close(end)
+
+
+def test_what_lies_in_the_working_directory_is_not_taken_for_a_module(
+    add, ask, tmp_path, monkeypatch
+):
+    (tmp_path / "socket.py").write_text("raise ImportError('not the real one')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    add()
+    assert ask("echo", 1) == (1,)

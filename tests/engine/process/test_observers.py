@@ -1,0 +1,105 @@
+"""What follows workers follows those in child processes as well: hooks, traces, the watchdog."""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import pytest
+from support.gates import DEADLINE
+from support.hooks import Recorder, followed
+from support.obedient import Obedient
+
+from smoothop import Config, HandlerPanickedError, done, hookimpl
+
+TRACE = ContextVar("TRACE", default="none")
+CONFIG = Config(run_in="process", message_only=True, panic_backoff=0.001)
+
+
+class Tracing:
+    """Sets a variable around each call, and around each dispatch."""
+
+    def __init__(self):
+        self.calls = []
+
+    @hookimpl
+    @contextmanager
+    def smoothop_around_handle(self, worker, ctx):
+        token = TRACE.set(f"in {worker.name}")
+        try:
+            yield
+        except ValueError as error:
+            self.calls.append(error)
+        else:
+            self.calls.append((worker.name, ctx.message))
+        finally:
+            TRACE.reset(token)
+
+    @hookimpl
+    @contextmanager
+    def smoothop_around_dispatch(self, worker):
+        token = TRACE.set(f"{TRACE.get()} to {worker.name}")
+        yield
+        TRACE.reset(token)
+
+
+def ask(op, *message):
+    return op.dispatch("w", message).result(DEADLINE)
+
+
+def test_hooks_are_told_of_calls_panics_and_stops():
+    recorder = Recorder("smoothop_handle", "smoothop_panic", "smoothop_lifecycle")
+    with followed(recorder) as op:
+        op.add_handler("w", Obedient(), CONFIG)
+        op.start("w")
+        ask(op, "echo")
+        assert recorder.until("smoothop_handle").arguments["event"].status == "done"
+        with pytest.raises(HandlerPanickedError):
+            ask(op, "raise", "plain")
+        told = recorder.until("smoothop_panic").arguments
+        assert type(told["exception"]).__name__ == "PlainError"
+        op.stop("w").result(DEADLINE)
+        assert recorder.until("smoothop_lifecycle").arguments["event"].event == "stopped"
+
+
+def test_what_goes_around_each_call_does_so_in_the_parent():
+    tracing = Tracing()
+    with followed(tracing) as op:
+        op.add_handler("w", Obedient(), CONFIG)
+        op.start("w")
+        ask(op, "echo", 1)
+    assert tracing.calls == [("w", ("echo", 1))]
+
+
+def test_a_trace_goes_on_through_what_a_child_sends():
+    """The call is entered in the parent, where the child's message is sent on its behalf."""
+    seen = []
+
+    def handle(ctx):
+        seen.append(ctx.sender_context.get(TRACE))
+        return done()
+
+    with followed(Tracing()) as op:
+        op.add_handler("w", Obedient(), CONFIG)
+        op.add_handler("next", handle, Config(message_only=True))
+        op.start_all()
+        ask(op, "send", "next", 1)
+    assert seen == ["in w to next"]
+
+
+def test_a_stuck_handler_is_told_with_its_stack_in_the_child_and_killed_if_that_is_wanted():
+    recorder = Recorder("smoothop_stuck")
+    config = Config(
+        run_in="process",
+        message_only=True,
+        panic_backoff=0.001,
+        stuck_after=0.1,
+        on_stuck="replace",
+    )
+    with followed(recorder) as op:
+        worker = op.add_handler("w", Obedient(), config)
+        op.start("w")
+        ask(op, "echo")
+        with pytest.raises(HandlerPanickedError, match="was killed by SIGKILL: its handler was st"):
+            ask(op, "spin")
+        assert "in do_spin" in recorder.until("smoothop_stuck").arguments["event"].stack
+        assert ask(op, "echo", 1) == (1,)
+        assert worker.snapshot().panics == 1

@@ -1,0 +1,96 @@
+"""Frames over sockets."""
+
+import socket
+import threading
+
+import pytest
+
+from smoothop.engine.process import wire
+from smoothop.engine.process.side import Side
+
+
+@pytest.fixture
+def ends():
+    one, other = socket.socketpair()
+    yield one, other
+    one.close()
+    other.close()
+
+
+def test_frames_arrive_whole_and_in_order_whatever_their_size(ends):
+    link, other = map(wire.Link, ends)
+    bodies = [b"", b"x", b"y" * 100_000, b"", b"z" * 5_000_000]
+    sender = threading.Thread(target=lambda: [link.send(n, b) for n, b in enumerate(bodies)])
+    sender.start()
+    assert [other.receive() for _ in bodies] == list(enumerate(bodies))
+    sender.join()
+
+
+def test_the_end_of_the_other_side_is_an_end_and_unread_frames_are_told_apart(ends):
+    link, other = wire.Link(ends[0]), ends[1]
+    other.close()
+    with pytest.raises(EOFError):
+        link.receive()
+    with pytest.raises(OSError, match="Broken pipe"):
+        link.send(1)
+
+
+def test_one_that_ends_without_having_read_what_was_sent_says_so(ends):
+    link, other = wire.Link(ends[0]), ends[1]
+    link.send(1, b"a message")
+    other.close()
+    with pytest.raises(ConnectionResetError):
+        link.receive()
+
+
+def test_hanging_up_ends_a_receive_in_another_thread(ends):
+    link = wire.Link(ends[0])
+    raised = []
+
+    def receive():
+        try:
+            link.receive()
+        except EOFError as error:
+            raised.append(error)
+
+    reader = threading.Thread(target=receive)
+    reader.start()
+    link.hang_up()
+    reader.join(20)
+    assert len(raised) == 1
+
+
+@pytest.mark.parametrize("piece", [1, 3, 9, 1000])
+def test_frames_are_found_in_pieces(piece):
+    sent = [(1, b""), (2, b"x" * 20), (3, b"\0" * 9)]
+    stream = b"".join(wire.frame(*one) for one in sent)
+    frames = wire.Frames()
+    found = []
+    for start in range(0, len(stream), piece):
+        found += frames.found_in(stream[start : start + piece])
+    assert found == sent
+
+
+def test_a_side_never_blocks_even_when_nobody_reads(ends):
+    side, other = Side(ends[0]), wire.Link(ends[1])
+    for number in range(50):
+        side.post(number, b"x" * 100_000)
+    side.flush()
+    assert side.waits_to_send
+    received = []
+    while len(received) < 50:
+        received.append(other.receive()[0])
+        side.flush()
+    assert received == list(range(50))
+    assert not side.waits_to_send
+
+
+def test_a_side_gives_what_has_come_and_then_the_end(ends):
+    side, other = Side(ends[0], wire.frame(1, b"begun")[:5]), wire.Link(ends[1])
+    assert list(side.frames()) == []
+    ends[1].sendall(wire.frame(1, b"begun")[5:])
+    other.send(2)
+    assert list(side.frames()) == [(1, b"begun"), (2, b"")]
+    other.close()
+    with pytest.raises(EOFError):
+        list(side.frames())

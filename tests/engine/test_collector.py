@@ -1,0 +1,47 @@
+"""The garbage collector waits while very many workers are started, and only then."""
+
+import gc
+
+import pytest
+
+from smoothop.engine.collector import MANY, collector_waits
+
+
+@pytest.fixture(autouse=True)
+def _on_again():
+    yield
+    gc.enable()
+
+
+def test_it_waits_while_many_objects_are_made():
+    with collector_waits(MANY):
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_it_does_not_for_a_few():
+    with collector_waits(MANY - 1):
+        assert gc.isenabled()
+
+
+def test_it_goes_on_after_an_error():
+    with pytest.raises(ValueError, match="no thread"), collector_waits(MANY):
+        raise ValueError("no thread")
+    assert gc.isenabled()
+
+
+def test_a_program_that_has_switched_it_off_finds_it_off():
+    gc.disable()
+    with collector_waits(MANY):
+        pass
+    assert not gc.isenabled()
+
+
+def test_of_two_at_a_time_the_last_lets_it_go_on():
+    first, second = collector_waits(MANY), collector_waits(MANY)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()

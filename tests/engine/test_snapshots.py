@@ -1,0 +1,67 @@
+"""`smoothop.engine.snapshots`: how busy a worker is, on virtual time."""
+
+import pytest
+
+from smoothop import Config, done, none
+from smoothop.testing import VirtualOperator
+
+
+def test_the_rate_and_p95_of_a_worker_that_sleeps_between_its_calls():
+    with VirtualOperator() as op:
+
+        def handle(ctx):
+            ctx.wait(0.25)
+            return none(0.75)
+
+        worker = op.add_handler("w", handle)
+        assert (worker.snapshot().rate, worker.snapshot().p95) == (None, None)
+        op.start("w")
+        op.advance(100)
+        snapshot = worker.snapshot()
+        assert snapshot.rate == pytest.approx(1, rel=0.02)
+        assert snapshot.p95 == pytest.approx(0.25, rel=0.01)
+        assert worker.last_metric().duration == pytest.approx(0.25, rel=0.01)
+
+
+def test_the_rate_and_p95_of_a_worker_that_never_sleeps():
+    with VirtualOperator() as op:
+
+        def handle(ctx):
+            ctx.wait(0.5)
+            return done()
+
+        worker = op.add_handler("w", handle)
+        op.start("w")
+        op.advance(100)
+        snapshot = worker.snapshot()
+        assert snapshot.rate == pytest.approx(2, rel=0.02)
+        assert snapshot.p95 == pytest.approx(0.5, rel=0.01)
+
+
+def test_calls_before_and_after_a_sleep_count_alike_and_the_stop_is_the_last_event():
+    with VirtualOperator() as op:
+
+        def handle(ctx):
+            ctx.wait(ctx.message)
+            return done()
+
+        worker = op.add_handler("w", handle, Config(message_only=True))
+        op.start("w")
+        for pause in (1, 2, 3, 4):
+            op.dispatch("w", pause).result()
+        assert worker.snapshot().p95 == pytest.approx(4, rel=0.01)
+        assert worker.snapshot().rate == pytest.approx(0.4, rel=0.02)
+        assert worker.last_metric().duration == pytest.approx(4, rel=0.01)
+        op.stop("w").wait()
+        assert worker.last_metric().event == "stopped"
+        assert worker.snapshot().p95 == pytest.approx(4, rel=0.01)
+
+
+def test_a_panic_right_after_other_calls_is_the_last_event():
+    with VirtualOperator() as op:
+        left = [done(), done()]
+        worker = op.add_handler("w", lambda ctx: left.pop(), Config(panic_backoff=60))
+        op.start("w")
+        op.advance(1)
+        assert worker.last_metric().kind == "panic"
+        assert worker.snapshot().handled == 2

@@ -1,0 +1,87 @@
+"""Promise 6 for child processes: there a stop always ends, whatever the handler does.
+
+Within the grace time, two more seconds and 250 ms; and when it is reported, the process is gone.
+Many workers are stopped at once. A machine that does something else just then may be late once; a
+shape that is late three times in a row is late.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+
+import pytest
+from support.gates import DEADLINE
+from support.mortal import Mortal
+
+from smoothop import Config, MessageDroppedError, Operator
+from smoothop.engine.process.escalation import LAST_CHANCE
+
+GRACE, TOLERANCE, IN_A_ROW = 0.1, 0.25, 3
+AT_ONCE, TERMINATED, KILLED = 0.0, GRACE, GRACE + LAST_CHANCE
+SHAPES = {
+    "leave": AT_ONCE,
+    "leave_late": AT_ONCE,
+    "raise_because_of_it": AT_ONCE,
+    "hang": TERMINATED,
+    "lock": TERMINATED,
+    "spin": TERMINATED,
+    "match": TERMINATED,
+    "wait_for_a_process": TERMINATED,
+    "swallow": KILLED,
+    "ignore": KILLED,
+    "hold": KILLED,
+}
+
+
+def one_round(op):
+    """Stop a worker of each shape, all at once; return how long each took."""
+    pids, inside = {}, {}
+    for shape in SHAPES:
+        op.start(shape)
+    for shape in SHAPES:
+        pids[shape] = op.dispatch(shape, "live").result(DEADLINE)
+        inside[shape] = op.dispatch(shape, shape)
+        assert inside[shape].wait_delivered(DEADLINE)
+    took, truth = {}, {}
+    began = time.monotonic()
+
+    def note(shape):
+        took[shape] = time.monotonic() - began
+        truth[shape] = is_gone(pids[shape]) and op.status(shape) == "stopped"
+
+    for shape in SHAPES:
+        op.stop(shape).add_done_callback(lambda _, shape=shape: note(shape))
+    assert op.stop_all().wait(DEADLINE)
+    assert truth == dict.fromkeys(SHAPES, True)
+    for shape, expected in SHAPES.items():
+        if expected == AT_ONCE and shape != "raise_because_of_it":
+            assert inside[shape].result(0) == pids[shape]
+        else:
+            with pytest.raises(MessageDroppedError):
+                inside[shape].result(0)
+    return took
+
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.alone
+def test_a_stop_of_a_child_ends_in_time_with_a_true_report(sized):
+    late = Counter()
+    with Operator() as op:
+        for shape in SHAPES:
+            config = Config(run_in="process", message_only=True, stop_grace=GRACE)
+            op.add_handler(shape, Mortal(), config)
+        for _ in range(sized(ci=3, soak=500)):
+            took = one_round(op)
+            for shape, expected in SHAPES.items():
+                in_time = took[shape] <= expected + TOLERANCE
+                late[shape] = 0 if in_time else late[shape] + 1
+                assert late[shape] < IN_A_ROW, took
