@@ -154,7 +154,7 @@ class Mailbox:
         with self.lock:
             if sleeper.for_message and self.queue:
                 return False
-            self.sleepers = (*self.sleepers, sleeper)
+            self.sleepers = (*self.sleepers, sleeper) if self.sleepers else (sleeper,)
         return True
 
     def get_up(self, sleeper: Sleeper) -> None:
@@ -230,4 +230,7 @@ class Mailbox:
         return None
 
     def _forget(self, sleeper: Sleeper) -> None:
-        self.sleepers = tuple(other for other in self.sleepers if other is not sleeper)
+        if len(self.sleepers) == 1:  # it is this one
+            self.sleepers = ()
+        else:
+            self.sleepers = tuple(other for other in self.sleepers if other is not sleeper)

@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from support.ends import SHAPES, Plan, Runs
+from support.ends import IN_CHILD, SHAPES, Plan, Runs
 from support.gates import DEADLINE
 from support.sizes import SOAK
 
@@ -129,6 +129,14 @@ def test_nor_does_what_hangs_when_the_interpreter_ends(play, shape, told):
         assert told in ending.text, ending
 
 
+def test_nor_do_workers_in_child_processes(runs):
+    plans = [Plan(f"{shape}-in-child", ((0.02, "SIGTERM"),)) for shape in IN_CHILD]
+    endings = runs.play(plans, timeout=60)
+    assert {ending.code for ending in endings} <= {0, 6}, endings
+    late = [ending for ending in endings if ending.took[0] > GRACE + TOLERANCE]
+    assert len(late) < IN_A_ROW, late
+
+
 @pytest.mark.parametrize("shape", ["leaves", "locked"])
 @pytest.mark.parametrize("after_entry", [True, False], ids=["running", "starting"])
 def test_a_burst_of_signals_ends_it_too(play, shape, after_entry):
@@ -171,7 +179,7 @@ def test_as_process_1_it_is_the_same(runs, shape, code):
     command = ("-m", "smoothop", "run", shape, "--config", str(runs.config), "--name", shape)
     with subprocess.Popen(
         [*UNSHARE, runs.environment.python, *command],
-        env={**os.environ, "ACME_LIFE": str(writer)},
+        env={**os.environ, "ACME_LIFE": f"/proc/self/fd/{writer}"},
         stderr=subprocess.DEVNULL,
         pass_fds=[writer],
     ) as outer:
