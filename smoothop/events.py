@@ -6,11 +6,10 @@ kept, sent and shown anywhere without holding the objects of a handler alive.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal
 
-from smoothop._frozen import record
+from smoothop._frozen import field_dict, record
 from smoothop.results import HandleStatus
 
 Kind = Literal["handle", "panic", "dispatch", "stuck", "lifecycle"]
@@ -223,9 +222,16 @@ class WorkerSnapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the snapshot as a new dict of plain values."""
-        return asdict(self)
+        return {name: _copied(value) for name, value in field_dict(self).items()}
 
 
 def event_dict(event: MetricEvent) -> dict[str, Any]:
     """Return an event as a dict of plain values, its `kind` first."""
-    return {"kind": event.kind, **asdict(event)}
+    return {"kind": event.kind, **field_dict(event)}
+
+
+def _copied(value: Any) -> Any:
+    """Return a value that may be changed without changing the other one."""
+    if isinstance(value, dict):
+        return value.copy()  # of what is deeper in a snapshot, nothing can be changed
+    return [_copied(one) for one in value] if isinstance(value, list) else value

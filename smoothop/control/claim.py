@@ -14,8 +14,8 @@ import socket
 import stat
 import time
 import weakref
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +26,8 @@ from smoothop.control.place import LONGEST, Place, places
 WAY_OUT: Final = "or go without control: --no-control"
 BACKLOG: Final = 1024
 """Connections that may wait to be accepted."""
-_WRITING: Final = 0.02
-"""Seconds in which whoever has just got a lock has written who it is."""
+_TURN: Final = 1.0
+"""Seconds that one waits at most for others to look at the same time who has which name."""
 
 
 class Claim:
@@ -87,11 +87,12 @@ def claim(name: str, environ: Mapping[str, str], started_at: float) -> Claim:
             f"--name or XDG_RUNTIME_DIR, {WAY_OUT}"
         )
     _prepare(place.directory)
-    lock = _locked(place)
+    with _in_turn(place.directory):
+        lock = _locked(place)
+        _write(lock, place, {"pid": os.getpid(), "started_at": started_at, "name": name})
     try:
         for other in found[1:]:
             _refuse_held(other)
-        _write(lock, place, {"pid": os.getpid(), "started_at": started_at, "name": name})
         return Claim(place, lock, _listening(place.socket))
     except BaseException:
         os.close(lock)
@@ -114,6 +115,27 @@ def _prepare(directory: Path) -> None:
             directory.chmod(0o700)
     except OSError as error:
         raise _no_room(directory, error) from error
+
+
+@contextmanager
+def _in_turn(directory: Path) -> Iterator[None]:
+    """Let no other process look whose a name is between its locking and the writing of by whom."""
+    door = os.open(directory, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + _TURN
+        while not _is_locked(door) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        yield
+    finally:
+        os.close(door)
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _locked(place: Place) -> int:
@@ -148,7 +170,6 @@ def _refuse_held(place: Place) -> None:
 
 def _taken(place: Place, lock: int) -> NameTakenError:
     """Return the error that names the holder, by what it has written."""
-    time.sleep(_WRITING)
     try:
         written = json.loads(os.pread(lock, 4096, 0))
         pid, since = int(written["pid"]), float(written["started_at"])
@@ -171,6 +192,7 @@ def _write(lock: int, place: Place, content: dict[str, Any]) -> None:
         os.ftruncate(lock, 0)
         os.pwrite(lock, json.dumps(content).encode(), 0)
     except OSError as error:
+        os.close(lock)
         raise _no_room(place.lock, error) from error
 
 

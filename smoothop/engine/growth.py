@@ -6,7 +6,7 @@ it sees::
     has somebody waited a whole tick, and were the carriers not brisk just before?
       no  ──────────────────────────────────> start from 1 again
       yes ── the look comes in time ────────> 1, 2, 4, 8, ... threads more
-             it comes late: is every carrier where it was at the last look?
+             it comes late: is every carrier where it was at the last two looks?
               ├─ yes: they block ───────────> the same
               └─ no: they calculate ────────> 1 more, when none has come back for a while
 
@@ -74,6 +74,7 @@ class Growth:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._step = 1
+        self._still = 0
         self._returned = -1
         self._quiet_since = 0.0
         self._looked_at = 0.0
@@ -89,7 +90,7 @@ class Growth:
         if not look.waited or look.now < self._brisk_until:
             self._step = 1
             return 0
-        if look.late and not look.stands_still:
+        if look.late and not self._blocks(look):
             self._step = 1
             return self._more_beside_busy_ones(look)
         step = self._step
@@ -108,6 +109,11 @@ class Growth:
         if self._returned >= 0 and look.returned - self._returned > expected:
             self._brisk_until = look.now + BRISK_FOR
         self._looked_at = look.now
+
+    def _blocks(self, look: Look) -> bool:
+        # Once may be chance: who waits for the interpreter stands still as well.
+        self._still = self._still + 1 if look.stands_still else 0
+        return self._still > 1
 
     def _more_beside_busy_ones(self, look: Look) -> int:
         if look.now - self._quiet_since < PATIENCE * look.carriers:

@@ -154,7 +154,7 @@ class Mailbox:
         with self.lock:
             if sleeper.for_message and self.queue:
                 return False
-            self.sleepers = (*self.sleepers, sleeper)
+            self.sleepers = (*self.sleepers, sleeper) if self.sleepers else (sleeper,)
         return True
 
     def get_up(self, sleeper: Sleeper) -> None:
@@ -190,13 +190,6 @@ class Mailbox:
             receipts.append(receipt)
         return receipts
 
-    def wake_one(self) -> None:
-        """Wake a sleeper that a message wakes, if there is one and a message waits."""
-        with self.lock:
-            sleeper = self._taken_sleeper() if self.queue else None
-        if sleeper is not None:
-            sleeper.wake()
-
     def wake_all(self) -> None:
         """Wake every sleeper, whatever it sleeps for."""
         with self.lock:
@@ -230,4 +223,7 @@ class Mailbox:
         return None
 
     def _forget(self, sleeper: Sleeper) -> None:
-        self.sleepers = tuple(other for other in self.sleepers if other is not sleeper)
+        if len(self.sleepers) == 1:  # it is this one
+            self.sleepers = ()
+        else:
+            self.sleepers = tuple(other for other in self.sleepers if other is not sleeper)

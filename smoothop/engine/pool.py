@@ -14,9 +14,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.agenda import Agenda
+from smoothop.engine.current import enter_thread
 from smoothop.engine.pool_crew import Crew
 from smoothop.engine.pool_runner import CARRIED, GONE, PARKED, READY, PoolRunner
 from smoothop.engine.pool_watch import Watch
+from smoothop.engine.supervision import Wait
 
 if TYPE_CHECKING:
     from smoothop.engine.carrier import Carrier
@@ -87,13 +89,13 @@ class Pool:
         If so it belongs to the caller now; otherwise it will find that it was woken.
         """
         with self.lock:
-            out = runner.place in (PARKED, READY)
-            if out:
-                self._forget(runner)
-                runner.place = GONE  # in line, it is passed over
-            else:
+            place = runner.place
+            if place is not PARKED and place is not READY:
                 runner.woken = True
-            return out
+                return False
+            self._forget(runner)
+            self._leave(runner)  # in line, it is passed over
+            return True
 
     def close(self) -> None:
         """End all threads: at once, or as soon as they come back from a slot."""
@@ -117,9 +119,11 @@ class Pool:
     # -- from carriers
 
     def take(self, carrier: Carrier) -> PoolRunner | None:
-        """Return the next slot for `carrier`, when there is one; ``None``: it is to end."""
+        """Put down what `carrier` comes with, and return the next; ``None``: it is to end."""
         while True:
             with self.lock:
+                if carrier.runner is not None:
+                    self._put_down(carrier.runner)
                 self.crew.came(carrier)
                 runner = self._next()
                 if runner is not None:
@@ -129,32 +133,14 @@ class Pool:
                     self.crew.leaves(carrier)
                     return None
                 limit = self.crew.rests(carrier)
+            enter_thread(None)
             if not carrier.waiter.wait(limit) and self._retires(carrier):
                 return None
 
-    def park(self, runner: PoolRunner, until: float | None) -> None:
-        """Let a carried slot sleep until `until` or until it is woken, unless it has been."""
-        with self.lock:
-            if runner.woken:
-                self._enqueue(runner)
-                return
-            runner.place, runner.ticket = PARKED, None
-            if until is not None:
-                runner.ticket = self._agenda.push(until, runner)
-                self._watch.wake_by(until)
-
-    def line_up(self, runner: PoolRunner) -> None:
-        """Put a carried slot, which has had its share, at the end of the line."""
-        with self.lock:
-            self._enqueue(runner)
-
     def leave(self, runner: PoolRunner) -> None:
-        """Forget a slot that has ended."""
+        """Forget a carried slot that has ended."""
         with self.lock:
-            runner.place = GONE
-            self._slots -= 1
-            if not self._slots:
-                self.crew.wake_idle()
+            self._leave(runner)
 
     def others_wait(self) -> bool:
         """Tell whether a slot waits for a carrier."""
@@ -193,6 +179,19 @@ class Pool:
 
     # -- inside, with the lock
 
+    def _put_down(self, runner: PoolRunner) -> None:
+        """Let a carried slot sleep, unless it has been woken, or line up again."""
+        if runner.place is not CARRIED:  # it has ended
+            return
+        wait = runner.decision
+        if runner.woken or not isinstance(wait, Wait):
+            self._enqueue(runner)
+            return
+        runner.place = PARKED
+        if wait.until is not None:
+            runner.ticket = self._agenda.push(wait.until, runner)
+            self._watch.wake_by(wait.until)
+
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
         self._line.append(runner)
@@ -200,9 +199,16 @@ class Pool:
         if nobody_new_comes and not self._watch.alerted and self.is_short():
             self._watch.alert()
 
+    def _leave(self, runner: PoolRunner) -> None:
+        runner.place = GONE
+        self._slots -= 1
+        if not self._slots:
+            self.crew.wake_idle()
+
     def _forget(self, runner: PoolRunner) -> None:
         if runner.ticket is not None:
             self._agenda.discard(runner.ticket)
+            runner.ticket = None
 
     def _next(self) -> PoolRunner | None:
         if not self._line and self._agenda:

@@ -171,7 +171,8 @@ class Receipt(Latch):
     def _wait_for_outcome(self, limit: float | None) -> bool:
         core, slot = self._core, current_slot()
         if slot is None:  # no handler waits, so nobody can be waiting for the caller
-            refuse_blocking_loop((core,))
+            if core.loop_thread() is not None:
+                refuse_blocking_loop((core,))
             return self.wait(core.machine, limit)
         refuse_own_message(core, self, OWN_OUTCOME)
         refuse_blocking_loop((core,))

@@ -7,7 +7,6 @@ threads only read `phase`, `since` and `receipt`, and set `attention`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,14 +15,12 @@ from smoothop.engine.supervision import (
     ABANDONED,
     CALL,
     SET_UP,
-    SURPLUS,
     Decision,
     End,
     LeaveReason,
     Supervision,
     Wait,
 )
-from smoothop.engine.tempo import CALLS
 from smoothop.engine.texts import error_text
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
@@ -223,11 +220,12 @@ class Slot:
         receipt, status = self.receipt, result.status
         self.handled += 1
         core = self.core
-        calls = core.calls_made
-        if calls is None:
-            calls = core.calls_made = deque(maxlen=CALLS)
         # The event is made from this when somebody asks for it: see snapshots.LastEvent.
-        calls.append((now, began, status, None if receipt is None else receipt.accepted_at))
+        call = (now, began, status, None if receipt is None else receipt.accepted_at)
+        if core.calls_made is None:
+            core.first_call(call)
+        else:
+            core.calls_made.append(call)
         if core.audience.handle or status is FAIL:
             self._report(result, began, now)
         if receipt is not None:
@@ -309,8 +307,6 @@ class Slot:
             self.attention = False
             away = self.run.called_away(self)
             paused = core.pause is not None
-        if away == SURPLUS and message:  # it may be this slot that was woken for the message
-            core.mailbox.wake_one()
         now = self._monotonic()
         return self._entered(self._supervision.looked_up(away, now, paused=paused, message=message))
 

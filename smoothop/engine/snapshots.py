@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from smoothop._frozen import field_dict
 from smoothop.engine.history import as_dicts
 from smoothop.engine.streams import make_event
 from smoothop.engine.supervision import ABANDONED
@@ -77,7 +77,7 @@ class LastEvent:
         return event
 
     def _newest(self) -> tuple[Any, ...] | float | None:
-        core, calls = self._core, self._core.calls_made
+        core, calls = self._core, self._core.last_calls()
         accepted, last = core.mailbox.accepted_at, calls[-1] if calls else core.last
         if not accepted:
             return last
@@ -123,7 +123,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
         status=status(core).value,
         phase=phase(core).value,
         handler=core.calls.label,
-        config=asdict(core.config),
+        config=field_dict(core.config),
         time=core.machine.time(),
         started_at=core.started_at,
         stopped_at=None if live else core.stopped_at,
@@ -153,13 +153,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
 
 def _last_calls(core: WorkerCore) -> list[RawCall]:
     with core.lock:
-        packed, made = unpacked(core.call_times), core.calls_made
-    while made is not None:
-        try:
-            return [*packed, *made][-CALLS:]
-        except RuntimeError:  # the worker, which takes no lock, has added one meanwhile
-            continue
-    return packed
+        return [*unpacked(core.call_times), *core.last_calls()][-CALLS:]
 
 
 def _slot_dict(core: WorkerCore, slot: Slot) -> dict[str, Any]:

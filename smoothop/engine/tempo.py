@@ -15,6 +15,9 @@ from typing import Any, Final, TypeAlias
 CALLS: Final = 128
 """How many calls, at most, are looked back on."""
 
+_SLACK: Final = 64
+"""So many times more than are needed may be kept: to take away each single one costs more."""
+
 RawCall = tuple[float, float, *tuple[Any, ...]]
 """``(returned at, called at, ...)``."""
 
@@ -31,7 +34,8 @@ def packed(times: Times, calls: Collection[RawCall]) -> Times:
     for call in calls:
         kept.append(call[0])
         kept.append(call[1])
-    del kept[: -2 * CALLS]
+    if len(kept) > 2 * CALLS + _SLACK:
+        del kept[: -2 * CALLS]
     return kept
 
 
@@ -39,7 +43,10 @@ def unpacked(times: Times) -> list[RawCall]:
     """Return the calls whose times were packed, the oldest first."""
     if times is None:
         return []
-    return list(zip(times[::2], times[1::2], strict=True)) if isinstance(times, array) else [times]
+    if not isinstance(times, array):
+        return [times]
+    kept = times[-2 * CALLS :]
+    return list(zip(kept[::2], kept[1::2], strict=True))
 
 
 def rate(calls: list[RawCall], now: float) -> float | None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.history import Entry, noted
 from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox
 from smoothop.engine.streams import NOBODY, Audience, Listener, RawEvent, Ring
-from smoothop.engine.tempo import packed
+from smoothop.engine.tempo import CALLS, packed
 from smoothop.engine.texts import traceback_text, typed_text
 from smoothop.events import DispatchEvent, PanicEvent
 
 if TYPE_CHECKING:
-    from collections import deque
+    from collections.abc import Sequence
 
     from smoothop.config import Config
     from smoothop.engine.logs import LoggerAdapter
@@ -30,9 +31,10 @@ class WorkerNews:
         lock: the worker's only one; never held while user code runs: no handler, no log handler,
             no callback.
         enter_dispatch: makes what is entered around each dispatch to it, if anything is.
-        last: the most recent event before `calls_made`, but for accepted messages, raw; see
+        last: the most recent event before those calls, but for accepted messages, raw; see
             `snapshots.LastEvent`.
-        calls_made: the last calls of a worker that has not lain down since, raw.
+        sole_call: the only call since it lay down, raw.
+        calls_made: the last calls since it lay down, raw, if there were several.
         call_times: those before, packed; see `tempo`.
     """
 
@@ -55,6 +57,7 @@ class WorkerNews:
         "name",
         "own_rings",
         "panics",
+        "sole_call",
         "watches",
     )
 
@@ -71,6 +74,7 @@ class WorkerNews:
         self.watches: tuple[Watch, ...] = ()
         self.enter_dispatch: EnterDispatch | None = None
         self.last: tuple[Any, ...] | None = None
+        self.sole_call: RawCall | None = None
         self.calls_made: deque[RawCall] | None = None
         self.call_times: Times = None
         self.history: tuple[Entry, ...] = ()
@@ -144,15 +148,34 @@ class WorkerNews:
         for listener in listeners:
             listener.put(raw, exception)
 
+    def first_call(self, call: RawCall) -> None:
+        """Keep a call; the ring is made for a second one, before the worker lies down."""
+        if self.sole_call is None:
+            self.sole_call = call
+        else:
+            self.calls_made = deque((self.sole_call, call), CALLS)
+            self.sole_call = None
+
+    def last_calls(self) -> Sequence[RawCall]:
+        """Return the calls since it lay down, the oldest first."""
+        sole, made = self.sole_call, self.calls_made  # in this order: the first goes into the ring
+        while made is not None:
+            try:
+                return [*made]
+            except RuntimeError:  # a slot, which takes no lock, has added one meanwhile
+                continue
+        return () if sole is None else (sole,)
+
     def pack_calls(self) -> None:
         """Keep of the last calls only what takes little room."""
-        if self.calls_made is None:
+        if self.sole_call is None and self.calls_made is None:
             return
         with self.lock:
-            calls, self.calls_made = self.calls_made, None
+            calls = self.last_calls()
             if calls:
                 self.call_times = packed(self.call_times, calls)
                 self.last = calls[-1]
+            self.sole_call = self.calls_made = None
 
     def note(self, event: str, detail: str | None = None, *, time: float | None = None) -> None:
         """Keep in the history what happens now, or did at `time`."""

@@ -81,8 +81,9 @@ def test_a_busy_carrier_that_comes_back_needs_no_company():
 
 def test_carriers_that_block_beside_a_busy_interpreter_are_seen_by_where_they_stand():
     watched = Watched()
-    assert watched.after(5 * TICK, late=True, stands_still=True) == 1
-    assert watched.after(5 * TICK) == 2
+    assert [watched.after(5 * TICK, late=True, stands_still=True) for _ in range(4)] == [0, 1, 2, 4]
+    assert watched.after(5 * TICK, stands_still=False) == 0
+    assert watched.after(5 * TICK, stands_still=True) == 0
 
 
 @pytest.mark.parametrize(

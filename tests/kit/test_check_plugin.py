@@ -200,6 +200,7 @@ def check(environment, distribution, **options):
     return environment.run_json(CODE, given, timeout=110)
 
 
+@pytest.mark.alone  # it measures how long the import takes
 def test_a_good_package_is_good(environment):
     (text,), findings = check(environment, "Acme_Good")
     assert findings == []

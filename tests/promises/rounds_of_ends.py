@@ -66,15 +66,17 @@ class Run:
             os.dup2(out, number)
         os.dup2(life, 3)
         os.closerange(4, 256)
-        os.environ["ACME_LIFE"] = "3"
+        os.environ["ACME_LIFE"] = f"/proc/{os.getpid()}/fd/3"
         os.write(3, b".")
         sys.exit(main(arguments))
 
     def _exec(self, arguments: list[str], life: int, out: int) -> int:
-        code = f"import os; os.write({life}, b'.'); import smoothop.cli.main as m; exit(m.main())"
+        code = (
+            f"import os; os.environ['ACME_LIFE'] = f'/proc/{{os.getpid()}}/fd/{life}'; "
+            f"os.write({life}, b'.'); import smoothop.cli.main as m; exit(m.main())"
+        )
         process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
-            env={**os.environ, "ACME_LIFE": str(life)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=out,

@@ -30,7 +30,9 @@ from rounds_of_stops import SHAPES, handler_of
 class Heart:
     release = threading.Event()
     def beat(self, mark):
-        os.write(int(os.environ["ACME_LIFE"]), mark)
+        # By its path, because a child process of the operator does not inherit the descriptor.
+        with open(os.environ["ACME_LIFE"], "wb", buffering=0) as life:
+            life.write(mark)
 
 for shape in SHAPES:
     globals()[shape.__name__] = handler_of(shape, Heart())
@@ -38,7 +40,8 @@ for shape in SHAPES:
 _ODD = {
     "hangs": """
 import os, threading
-os.write(int(os.environ["ACME_LIFE"]), b"(")
+with open(os.environ["ACME_LIFE"], "wb", buffering=0) as life:
+    life.write(b"(")
 threading.Event().wait()
 """,
     "greedy": """
@@ -46,7 +49,8 @@ import os, re
 from smoothop import done
 
 def greedy(ctx):
-    os.write(int(os.environ["ACME_LIFE"]), b"(")
+    with open(os.environ["ACME_LIFE"], "wb", buffering=0) as life:
+        life.write(b"(")
     ctx.wait()
     re.match(r"(a+)+$", "a" * 60 + "b")  # for ever, and all the while the GIL is held
     return done()
@@ -68,6 +72,12 @@ from acme_shapes import leaves as exit_hook
 atexit.register(time.sleep, 3600)
 """,
 }
+
+
+IN_CHILD: tuple[str, ...] = tuple(
+    shape for shape in (*SHAPES, "greedy") if not shape.startswith("async")
+)
+"""Those that there are in child processes as well, with ``-in-child`` behind the name."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,11 @@ class Runs:
             )
         )
         tables = [f"[workers.{shape}]\nstop_grace = {grace / 4}" for shape in targets]
+        tables += [
+            f"[workers.{shape}-in-child]\nhandler = {shape!r}\nrun_in = 'process'\n"
+            f"stop_grace = {grace / 4}"
+            for shape in IN_CHILD
+        ]
         config = root / "smoothop.toml"
         config.write_text("\n".join([f"[operator]\ngrace = {grace}", *tables]))
         return cls(environment, config)

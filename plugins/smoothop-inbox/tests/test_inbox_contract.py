@@ -22,6 +22,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.alone  # it measures how long the import takes
 def test_the_installed_package_keeps_the_contract(tmp_path: Path) -> None:
     try:
         distribution("smoothop-inbox")

@@ -9,6 +9,7 @@ import pytest
 from smoothop.testing import check_plugin
 
 
+@pytest.mark.alone  # it measures how long the import takes
 def test_the_installed_package_keeps_the_contract() -> None:
     try:
         distribution("smoothop-prometheus")

@@ -11,6 +11,7 @@ from smoothop_tables import Tables
 from smoothop.testing import check_plugin, handle_once
 
 
+@pytest.mark.alone  # it measures how long the import takes
 def test_the_installed_package_keeps_the_contract(tmp_path: Path) -> None:
     try:
         distribution("smoothop-tables")
