@@ -15,7 +15,6 @@ from smoothop.engine.supervision import (
     ABANDONED,
     CALL,
     SET_UP,
-    SURPLUS,
     Decision,
     End,
     LeaveReason,
@@ -308,8 +307,6 @@ class Slot:
             self.attention = False
             away = self.run.called_away(self)
             paused = core.pause is not None
-        if away == SURPLUS and message:  # it may be this slot that was woken for the message
-            core.mailbox.wake_one()
         now = self._monotonic()
         return self._entered(self._supervision.looked_up(away, now, paused=paused, message=message))
 

@@ -3,21 +3,24 @@
 import itertools
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from support.environments import Environment
-from support.terminals import DEADLINE
+from support.terminals import DEADLINE, Child
 from support.wheels import build_wheel
 
 from .conftest import Installation
 
 HANDLERS = '''
 import os, re
-from smoothop import Config, done, fail, none
+from smoothop import Config, done, fail, hookimpl, none
 
 class Echo:
     """Answers with what it was sent."""
@@ -43,6 +46,16 @@ def hog(ctx):
     re.match("(a+)+$", "a" * 40 + "b")  # keeps the interpreter to itself for hours
     return done()
 
+class Lingering:
+    """Does not let the operator go as soon as it could, if there is a FIFO for it."""
+    @hookimpl
+    def smoothop_operator_stopped(self, operator):
+        if "LINGER" in os.environ:
+            with open(os.environ["LINGER"]) as fifo:
+                fifo.read()
+
+lingering = Lingering()
+
 def deaf(ctx):
     """Does not hear until its FIFO is opened."""
     ctx.logger.info("deaf from here on")
@@ -50,6 +63,12 @@ def deaf(ctx):
         fifo.read()
     return none(3600)
 '''
+
+UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+NO_NAMESPACES = (
+    shutil.which("unshare") is None
+    or subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode != 0
+)
 
 NAMES = ("echo", "idler", "waiter")
 _numbers = itertools.count()
@@ -73,10 +92,11 @@ def acme(tmp_path_factory):
         "1",
         files={"acme_steered.py": HANDLERS},
         entry_points={
+            "smoothoperator.plugins": {"lingering": "acme_steered:lingering"},
             "smoothoperator.handlers": {
                 name.lower(): f"acme_steered:{name}"
                 for name in ("Echo", "idler", "waiter", "deaf", "hog")
-            }
+            },
         },
     )
     environment.install(wheel)
@@ -123,6 +143,28 @@ def run_three(acme, cwd):
             begun.child.read_until(f"{worker:8} | starting worker")
         begun.child.read_until("waiting from here on")
         yield begun
+
+
+IN_TURN = """
+import contextlib, io, json, os, sys
+from smoothop.cli.main import main
+
+os.chdir(sys.argv[1])
+for command in json.loads(sys.argv[2]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main(command)
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+
+
+def in_turn(acme, cwd, commands):
+    """Run commands one after the other in one process; return code and outputs of each."""
+    ended = acme.environment.run(IN_TURN, str(cwd), json.dumps(commands))
+    return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -173,11 +215,11 @@ def test_without_an_operator_every_command_ends_with_3_and_says_where_it_looked(
         ("stacks",),
         ("health",),
     )
-    for command in commands:
-        ended = acme.smoothop(*command, "--name", "nobody", cwd=tmp_path)
-        assert (ended.returncode, ended.stdout) == (3, ""), command
-        assert "no operator 'nobody' runs" in ended.stderr
-        assert "nobody.sock" in ended.stderr
+    asked = [[*command, "--name", "nobody"] for command in commands]
+    for command, (code, out, err) in zip(commands, in_turn(acme, tmp_path, asked), strict=True):
+        assert (code, out) == (3, ""), command
+        assert "no operator 'nobody' runs" in err
+        assert "nobody.sock" in err
 
 
 def test_the_name_comes_from_the_configuration_file_too(operator, tmp_path, write):
@@ -246,6 +288,14 @@ def test_after_stop_all_the_operator_has_ended_with_exit_code_0(fresh):
     assert "all workers have stopped" in fresh.child.text
 
 
+def test_stop_all_comes_back_when_nobody_answers_any_more(acme, tmp_path):
+    fifo = tmp_path / "linger"  # nobody writes to it: the operator waits as long as it ever does
+    os.mkfifo(fifo)
+    with running(acme, tmp_path, "idler", LINGER=str(fifo)) as operator:
+        assert operator("stop", "--all").returncode == 0
+        assert operator("ps").returncode == 3
+
+
 def test_an_operator_whose_worker_does_not_stop_goes_on_after_stop_all(hard_of_hearing):
     operator = hard_of_hearing
     assert operator("stop", "--all", "--timeout", "100ms").returncode == 1
@@ -276,21 +326,19 @@ def test_send_takes_standard_input(operator):
     assert json.loads(ended.stdout) == [1]
 
 
-@pytest.mark.parametrize(
-    ("payload", "told"),
-    [
-        ("{", "PAYLOAD: is no JSON: Expecting property name"),
-        ("hello", "text is written '\"hello\"'"),
-        ("NaN", "NaN is no number of JSON"),
-        ("@nowhere.json", "nowhere.json: cannot be read: No such file or directory"),
-        ("@latin-1.json", "latin-1.json: is not UTF-8"),
-    ],
-)
-def test_a_payload_that_is_no_json_is_wrong_usage(acme, tmp_path, payload, told):
+def test_a_payload_that_is_no_json_is_wrong_usage(acme, tmp_path):
     (tmp_path / "latin-1.json").write_bytes(b'"\xe4"')
-    ended = acme.smoothop("send", "echo", payload, cwd=tmp_path)
-    assert ended.returncode == 2
-    assert told in ended.stderr
+    wrong = {
+        "{": "PAYLOAD: is no JSON: Expecting property name",
+        "hello": "text is written '\"hello\"'",
+        "NaN": "NaN is no number of JSON",
+        "@nowhere.json": "nowhere.json: cannot be read: No such file or directory",
+        "@latin-1.json": "latin-1.json: is not UTF-8",
+    }
+    ended = in_turn(acme, tmp_path, [["send", "echo", payload] for payload in wrong])
+    for told, (code, out, err) in zip(wrong.values(), ended, strict=True):
+        assert (code, out) == (2, "")
+        assert told in err
 
 
 def test_what_became_of_a_message_is_the_exit_code(operator):
@@ -468,6 +516,21 @@ def test_a_shell_completes_commands_and_the_names_of_live_workers(operator, line
     assert completed(operator, "bash", line) == LINES[line]
 
 
+def test_for_completion_only_the_command_in_question_is_imported(operator):
+    code = (
+        "import atexit, sys; from smoothop.cli.main import main; "
+        "atexit.register(lambda: print(*(name for name in sys.modules if 'commands.' in name))); "
+        "main()"
+    )
+    variables = {
+        "_SMOOTHOP_COMPLETE": "complete_zsh",
+        "_TYPER_COMPLETE_ARGS": "smoothop stop i",
+        "SMOOTHOP_NAME": operator.name,
+    }
+    asked = operator.acme.environment.run(code, variables=variables)
+    assert asked.stdout.splitlines()[-1] == "smoothop.cli.commands.stop"
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_every_shell_that_typer_knows_is_answered(operator, shell):
     assert completed(operator, shell, "smoothop stop i") == ["idler"]
@@ -508,6 +571,42 @@ def test_an_operator_that_is_read_only_refuses_with_5_but_can_be_looked_into(acm
             ended = operator(*command)
             assert (ended.returncode, ended.stdout) == (5, ""), command
         assert operator("ps").returncode == 0
+
+
+def test_an_operator_on_another_address_is_reached_by_its_url_and_token(acme, tmp_path):
+    def ps(*options):
+        return acme.smoothop("ps", *options, cwd=tmp_path)
+
+    http = ("--http", "127.0.0.1:0", "--token-file", "token")
+    with running(acme, tmp_path, "idler", *http) as operator:
+        operator.child.read_until("starting worker")
+        (url,) = re.findall(r"http://127\.0\.0\.1:\d+", operator.child.text)
+        assert "idler" in ps("--url", url, "--token-file", "token").stdout
+        assert ps("--url", url).returncode == 5
+        (tmp_path / "wrong").write_text("x" * 43)
+        assert ps("--url", url, "--token-file", "wrong").returncode == 5
+    nobody = ps("--url", url)
+    assert nobody.returncode == 3
+    assert f"nobody answers at {url.removeprefix('http://')}" in nobody.stderr
+    assert ps("--url", "ftp://somewhere").returncode == 2
+    assert ps("--url", url, "--token-file", "nowhere").returncode == 2
+
+
+@pytest.mark.skipif(NO_NAMESPACES, reason="no process namespace can be made here (unshare, root)")
+def test_as_process_1_of_a_container_it_is_well_and_stops_at_sigterm(acme, tmp_path):
+    command = [*UNSHARE, str(acme.environment.python), "-m", "smoothop"]
+    variables = {**os.environ, "SMOOTHOP_NAME": "container"}
+    with Child.on_pipe([*command, "run", "idler"], cwd=tmp_path, variables=variables) as container:
+        container.read_until("idler    | starting worker")
+        assert acme.smoothop("health", "--name", "container", cwd=tmp_path).returncode == 0
+        (inside,) = (
+            Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children")
+            .read_text()
+            .split()
+        )
+        os.kill(int(inside), signal.SIGTERM)
+        assert container.wait() == 0
+    assert "all workers have stopped" in container.text
 
 
 def _following(operator, *more):

@@ -6,7 +6,17 @@ import contextvars
 import pytest
 from support.gates import DEADLINE, Gate
 
-from smoothop import Config, MessageDroppedError, Operator, done, none
+from smoothop import (
+    Config,
+    MessageDroppedError,
+    Operator,
+    SmoothopError,
+    StopTimeoutError,
+    done,
+    none,
+)
+from smoothop.engine import loop_host
+from smoothop.engine.current import current_slot
 from smoothop.engine.loop_carrier import IDLE_NAME
 from smoothop.engine.loop_crew import SPARE
 from smoothop.engine.loop_keeper import NAME as KEEPER_NAME
@@ -360,6 +370,62 @@ def test_the_end_of_the_grace_time_cancels_the_one_handler_and_no_other():
     run(main())
 
 
+def test_a_grace_time_that_was_not_needed_ends_with_the_call():
+    """Its end would else cancel whatever the carrier does by then."""
+
+    async def main():
+        entered = Gate()
+
+        async def leave_when_asked(ctx):
+            entered.open()
+            await ctx.wait()
+            tasks.append(asyncio.current_task())
+
+        async def go_on(ctx):
+            tasks.append(asyncio.current_task())
+            for _ in range(5):
+                await asyncio.sleep(0)
+            return "went on"
+
+        tasks = []
+        async with Operator() as op:
+            op.add_handler("late", call_message, Config(message_only=True, stop_grace=0))
+            op.start("late")
+            callers(op, "other")
+            await op.dispatch_async("late", leave_when_asked)
+            await entered.passed()
+            op.stop("late")
+            assert await called(op, "other", go_on) == "went on"
+            assert tasks[0] is tasks[1]  # or the test shows nothing
+
+    run(main())
+
+
+def test_a_cancellation_that_was_taken_for_a_stop_is_not_left_on_the_task():
+    async def main():
+        entered, seen = Gate(), []
+
+        class Handler:
+            async def handle(self, ctx):
+                entered.open()
+                await asyncio.Event().wait()
+
+            async def teardown(self, ctx):
+                seen.append(asyncio.current_task().cancelling())
+
+        async with Operator() as op:
+            worker = op.add_handler("w", Handler())
+            stream = worker.metrics(kinds=["lifecycle"])
+            op.start("w")
+            await entered.passed()
+            (task,) = (task for task in asyncio.all_tasks() if task.get_name() == "smoothop-w")
+            task.cancel()
+            assert [event.reason async for event in stream] == [None, "cancelled"]
+            assert seen == [0]
+
+    run(main())
+
+
 def test_a_carrier_that_is_cancelled_while_it_rests_is_replaced():
     async def main():
         async with Operator() as op:
@@ -428,6 +494,115 @@ def test_parked_workers_end_when_their_loop_is_closed_and_thrown_away(caplog):
     op.stop_all().result(DEADLINE)
     assert op.status("w") == "stopped"
     op.close()
+
+
+def test_a_handler_that_outlasts_its_loop_is_thrown_away_with_it(monkeypatch):
+    monkeypatch.setattr(loop_host, "LAST_TASKS", 0.05)
+    entered, left = Gate(), Gate()
+
+    async def never_leave(ctx):
+        entered.open()
+        try:
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+        finally:
+            left.open()
+
+    op = Operator()
+    worker = op.add_handler("w", never_leave, Config(stop_grace=0))
+    op.start("w")
+    entered.wait()
+    with pytest.raises(StopTimeoutError):
+        op.close(timeout=0.05)
+    left.wait()
+    assert worker.snapshot().panics == 0
+
+
+# -- stops
+
+
+def test_a_worker_that_has_stopped_is_nobody_who_waits():
+    """What is called when it has stopped is no part of its handler any more."""
+
+    async def main():
+        entered, seen = Gate(), []
+
+        async def wait(ctx):
+            entered.open()
+            await ctx.wait()
+
+        async with Operator() as op:
+            callers(op, "a")
+            await op.dispatch_async("a", wait)
+            await entered.passed()
+            stopped = op.stop("a")
+            stopped.add_done_callback(lambda _: seen.append(current_slot()))
+            await stopped
+            assert seen == [None]
+
+    run(main())
+
+
+def test_a_parked_worker_is_stopped_at_once_although_its_loop_is_held_up():
+    held, leave, idle = Gate(), Gate(), Gate()
+
+    async def hold_up(ctx):
+        held.open()
+        leave.wait()
+        return none(HOUR)
+
+    async def sleep(ctx):
+        idle.open()
+        return none(HOUR)
+
+    with Operator() as op:
+        op.add_handler("parked", sleep)
+        op.add_handler("holder", hold_up, ONLY)
+        op.start_all()
+        idle.wait()
+        op.dispatch("holder", "go")
+        held.wait()
+        op.stop("parked").result(DEADLINE)
+        assert op.status("parked") == "stopped"
+        assert not leave.is_open()
+        leave.open()
+
+
+def test_a_task_that_a_handler_starts_may_wait_for_the_workers_stop():
+    async def main():
+        async def stop(op):
+            await op.stop("a")
+            return "stopped"
+
+        async def start_one(ctx):
+            return asyncio.create_task(stop(op))
+
+        async with Operator() as op:
+            callers(op, "a")
+            task = await called(op, "a", start_one)
+            assert await task == "stopped"
+
+    run(main())
+
+
+def test_whose_handler_it_is_that_waits_is_known_in_a_shared_task():
+    async def main():
+        async def wait_for_itself(ctx):
+            with pytest.raises(SmoothopError, match=f"worker {ctx.worker} waits inside its own"):
+                await op.remove_handler(ctx.worker)
+            seen.append(ctx.worker)
+
+        seen = []
+        async with Operator() as op:
+            callers(op, "a", "b")
+            for name in "ab":
+                await called(op, name, wait_for_itself)
+            assert seen == ["a", "b"]
+
+    run(main())
 
 
 # -- one wake-up for many

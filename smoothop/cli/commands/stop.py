@@ -1,6 +1,8 @@
 """``smoothop stop``."""
 
-from typing import TYPE_CHECKING
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -13,9 +15,12 @@ from smoothop.cli.reach import (
     client_for,
 )
 from smoothop.cli.steering import steer
+from smoothop.control.errors import OperatorNotRunningError
 
 if TYPE_CHECKING:
     from smoothop.control.client import Client
+
+_PAUSE: Final = 0.05
 
 
 def command(  # noqa: PLR0917 - typer makes options of them
@@ -44,8 +49,12 @@ def command(  # noqa: PLR0917 - typer makes options of them
 
 
 def _end(client: "Client", *, wait: bool) -> None:
-    """End the operator; wait, if wanted, until nobody answers any more under its name."""
-    with client.events(kinds=("lifecycle",)) as events:  # they end with the operator
-        if client.stop_operator() and wait:
-            for _ in events:
-                pass
+    """End the operator; wait, if wanted, until nobody answers any more under its name.
+
+    It answers until its very end, which the grace time bounds; nothing it could tell comes after.
+    """
+    if client.stop_operator() and wait:
+        with suppress(OperatorNotRunningError):
+            while True:
+                client.operator()
+                time.sleep(_PAUSE)
