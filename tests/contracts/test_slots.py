@@ -1,5 +1,6 @@
 """Several calls of `handle` side by side: `Config.concurrency`."""
 
+import logging
 import threading
 
 import pytest
@@ -145,6 +146,40 @@ def test_the_panic_limit_of_all_slots_together_ends_the_worker(op, way):
     shown = crew.view.snapshot()
     assert (shown.phase, shown.stop_reason, shown.panics) == ("failed", "panic limit", 2)
     assert crew.log == ["setup", ("teardown", 0)]
+
+
+def test_what_another_slot_raises_at_the_last_panic_does_not_count(op, way):
+    crew = Crew(op, way, 2, max_panic_attempts=1)
+    op.start("w")
+    entered, leave, raised, heard = Gate(), Gate(), Gate(), []
+
+    async def panic_late(ctx):
+        entered.open()
+        await way.passed(leave)
+        raise ValueError("late")
+
+    def listen(record):
+        """Let the other slot raise after the limit is reached, and before it is told of that."""
+        heard.append(record.getMessage())
+        if "max panic attempts reached" in heard and leave.is_open():
+            raised.open()
+        elif heard[-1] == "max panic attempts reached":
+            leave.open()
+            if not way.is_async:  # there the other one cannot come before this one goes on
+                raised.wait()
+        return True
+
+    logging.getLogger("smoothop").addFilter(listen)
+    try:
+        op.dispatch("w", panic_late)
+        entered.wait()
+        with pytest.raises(SmoothopError):
+            op.dispatch("w", ValueError("first")).result(DEADLINE)
+        op.stop("w").result(DEADLINE)
+    finally:
+        logging.getLogger("smoothop").removeFilter(listen)
+    assert heard.count("panic recovered") == heard.count("max panic attempts reached") == 1
+    assert crew.view.snapshot().panics == 1
 
 
 def test_slots_are_added_and_taken_away_without_a_restart(op, way):
