@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Coroutine
 from contextvars import Context as VariableContext
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
@@ -23,24 +22,6 @@ if TYPE_CHECKING:
 
 FAIR_SHARE: Final = 0.001
 """Seconds that handlers which never suspend may go on before others get the loop."""
-
-
-class Place(Enum):
-    """Where a slot is."""
-
-    NEW = "new"
-    PARKED = "parked"
-    DUE = "due"
-    CARRIED = "carried"
-    OVER = "over"
-
-
-# By these names: up to Python 3.11, `Place.DUE` itself runs a property in Python.
-NEW: Final = Place.NEW
-PARKED: Final = Place.PARKED
-DUE: Final = Place.DUE
-CARRIED: Final = Place.CARRIED
-OVER: Final = Place.OVER
 
 
 class LoopRunner:
@@ -78,7 +59,7 @@ class LoopRunner:
 
     def __init__(self, slot: Slot, crew: LoopCrew) -> None:
         self.slot = slot
-        self.place = NEW
+        self.place: Place = NEW
         self.ticket = 0
         self.woken = False
         self.variables: VariableContext | None = None
