@@ -142,13 +142,13 @@ def test_events_of_one_worker_are_not_pushed_out_by_another(running):
     one = running()
     one.operator.add_handler("busy", lambda ctx: done())
     one.operator.start("busy")
-    with one.client.events("echo", ["lifecycle"]) as events:
-        one.client.restart("echo")
-        told = [next(events), next(events)]
-    assert [(event.worker, event.event) for event in told] == [
-        ("echo", "stopped"),
-        ("echo", "started"),
-    ]
+    with one.client.events("echo") as events:
+        one.client.send("echo", 1, wait=True)
+        one.client.stop("echo")
+        told = [next(events) for _ in range(3)]
+    assert {event.worker for event in told} == {"echo"}
+    assert {event.kind for event in told[:2]} == {"dispatch", "handle"}  # side by side
+    assert told[2].kind == "lifecycle"
     assert events.dropped == 0
 
 
@@ -225,6 +225,39 @@ def test_names_from_outside_forge_no_line_of_the_audit_log(running, caplog):
     with pytest.raises(WorkerNotFoundError):
         one.client.stop("x\nsmoothop.control INFO forged")
     assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+def test_what_is_waited_for_is_forgotten_when_the_client_goes_away(running):
+    one = running()
+    one.client.pause("echo")
+    with connected(one) as connection, one.client.events("echo", ["dispatch"]) as events:
+        body = b'{"message": 1, "wait": true}'
+        head = b"POST /workers/echo/messages HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+        connection.sendall(head % len(body) + body)
+        next(events)  # from here on it is waited for
+    loop = one.server._loop
+    assert asyncio.run_coroutine_threadsafe(_unfinished(), loop).result(10) == []
+
+
+async def _unfinished():
+    """Return the tasks that are still there when there was time to end."""
+    mine = asyncio.current_task()
+    requests = [task for task in asyncio.all_tasks() if "run_asgi" in str(task.get_coro())]
+    _, left = await asyncio.wait(requests or [asyncio.ensure_future(asyncio.sleep(0))], timeout=1)
+    return [task for task in left if task is not mine]
+
+
+def test_what_is_not_answered_in_time_is_cut_off_without_a_word(running, caplog):
+    one = running()
+    one.client.pause("echo")
+    with connected(one) as connection, one.client.events("echo", ["dispatch"]) as events:
+        body = b'{"message": 1, "wait": true}'
+        head = b"POST /workers/echo/messages HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+        connection.sendall(head % len(body) + body)
+        next(events)
+        one.server.close()
+        assert received(connection) == b""
+    assert "Exception" not in caplog.text
 
 
 def test_requests_that_are_being_answered_are_answered_at_the_end(running):
