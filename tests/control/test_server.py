@@ -19,6 +19,7 @@ from smoothop.control import (
     connections,
     following,
     gate,
+    server,
 )
 from smoothop.control.connections import Crowd
 from smoothop.control.peer import Peer
@@ -260,7 +261,25 @@ def test_what_is_not_answered_in_time_is_cut_off_without_a_word(running, caplog)
     assert "Exception" not in caplog.text
 
 
-def test_requests_that_are_being_answered_are_answered_at_the_end(running):
+def test_requests_that_are_being_answered_are_answered_at_the_end(running, monkeypatch):
+    monkeypatch.setattr(server, "_LAST_ANSWERS", 10)
+    monkeypatch.setattr(server, "_LAST_WORDS", 10)
+    one = running()
+    closing = threading.Thread(target=one.server.close)
+
+    def closes(ctx):
+        closing.start()
+        begun = asyncio.run_coroutine_threadsafe(one.server._closing.wait(), one.server._loop)
+        begun.result(10)
+        return done("the last answer")
+
+    one.operator.add_handler("closes", closes, Config(message_only=True))
+    one.operator.start("closes")
+    assert one.client.send("closes", 1, wait=True) == "the last answer"
+    closing.join(10)
+
+
+def test_message_that_the_operator_dropped_at_its_close_is_told(running):
     one = running()
     outcome = []
     one.client.pause("echo")
@@ -269,7 +288,6 @@ def test_requests_that_are_being_answered_are_answered_at_the_end(running):
         waiting.start()
         next(events)  # the message is in the mailbox, and its sender waits
     one.operator.close()
-    one.server.close()
     waiting.join(10)
     assert outcome == ["worker echo: the operator was closed"]
 
