@@ -14,9 +14,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.agenda import Agenda
+from smoothop.engine.current import enter_thread
 from smoothop.engine.pool_crew import Crew
 from smoothop.engine.pool_runner import CARRIED, GONE, PARKED, READY, PoolRunner
 from smoothop.engine.pool_watch import Watch
+from smoothop.engine.supervision import Wait
 
 if TYPE_CHECKING:
     from smoothop.engine.carrier import Carrier
@@ -117,9 +119,11 @@ class Pool:
     # -- from carriers
 
     def take(self, carrier: Carrier) -> PoolRunner | None:
-        """Return the next slot for `carrier`, when there is one; ``None``: it is to end."""
+        """Put down what `carrier` comes with, and return the next; ``None``: it is to end."""
         while True:
             with self.lock:
+                if carrier.runner is not None:
+                    self._put_down(carrier.runner)
                 self.crew.came(carrier)
                 runner = self._next()
                 if runner is not None:
@@ -129,24 +133,9 @@ class Pool:
                     self.crew.leaves(carrier)
                     return None
                 limit = self.crew.rests(carrier)
+            enter_thread(None)
             if not carrier.waiter.wait(limit) and self._retires(carrier):
                 return None
-
-    def park(self, runner: PoolRunner, until: float | None) -> None:
-        """Let a carried slot sleep until `until` or until it is woken, unless it has been."""
-        with self.lock:
-            if runner.woken:
-                self._enqueue(runner)
-                return
-            runner.place, runner.ticket = PARKED, None
-            if until is not None:
-                runner.ticket = self._agenda.push(until, runner)
-                self._watch.wake_by(until)
-
-    def line_up(self, runner: PoolRunner) -> None:
-        """Put a carried slot, which has had its share, at the end of the line."""
-        with self.lock:
-            self._enqueue(runner)
 
     def leave(self, runner: PoolRunner) -> None:
         """Forget a carried slot that has ended."""
@@ -190,6 +179,19 @@ class Pool:
 
     # -- inside, with the lock
 
+    def _put_down(self, runner: PoolRunner) -> None:
+        """Let a carried slot sleep, unless it has been woken, or line up again."""
+        if runner.place is not CARRIED:  # it has ended
+            return
+        wait = runner.decision
+        if runner.woken or not isinstance(wait, Wait):
+            self._enqueue(runner)
+            return
+        runner.place = PARKED
+        if wait.until is not None:
+            runner.ticket = self._agenda.push(wait.until, runner)
+            self._watch.wake_by(wait.until)
+
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
         self._line.append(runner)
@@ -206,6 +208,7 @@ class Pool:
     def _forget(self, runner: PoolRunner) -> None:
         if runner.ticket is not None:
             self._agenda.discard(runner.ticket)
+            runner.ticket = None
 
     def _next(self) -> PoolRunner | None:
         if not self._line and self._agenda:

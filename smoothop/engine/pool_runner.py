@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from smoothop.engine import steps
 from smoothop.engine.current import enter_thread
-from smoothop.engine.supervision import CALL, SET_UP, Decision, End, Wait
+from smoothop.engine.supervision import CALL, SET_UP, Decision, End
 from smoothop.engine.texts import thread_stack
 
 if TYPE_CHECKING:
@@ -44,18 +44,19 @@ class PoolRunner:
 
     Attributes:
         place: where it is.
+        decision: what it came to on the last carrier; ``None``: it has not begun.
         woken: it was woken while a carrier was with it.
         ticket: that of its entry in the pool's agenda.
         carrier: who is or was with it.
     """
 
     __slots__ = (
-        "_decision",
         "_pool",
         "_sleeper",
         "_slot",
         "_variables",
         "carrier",
+        "decision",
         "place",
         "ticket",
         "woken",
@@ -64,7 +65,7 @@ class PoolRunner:
     def __init__(self, pool: Pool, slot: Slot) -> None:
         self._pool = pool
         self._slot = slot
-        self._decision: Decision | None = None
+        self.decision: Decision | None = None
         self._sleeper: Sleeper | None = None
         # Its own, from call to call and on whichever thread, as a thread of its own would have;
         # but most set none, and use the empty ones of whoever carries them.
@@ -115,15 +116,10 @@ class PoolRunner:
         """
         if self._variables is not None:
             variables = self._variables
-        # Parked outside of its variables: from then on another carrier may enter them.
-        self._decision = decision = variables.run(self._drive)
+        # Put down outside of its variables: from then on another carrier may enter them.
+        self.decision = variables.run(self._drive)
         if variables:
             self._variables = variables
-        if isinstance(decision, Wait):
-            self._pool.park(self, decision.until)
-        elif decision is CALL:
-            self._slot.since = None
-            self._pool.line_up(self)
 
     def _drive(self) -> Decision:
         slot = self._slot
@@ -133,9 +129,8 @@ class PoolRunner:
         except BaseException as error:  # noqa: BLE001 - not the handler: the engine itself, or no memory
             slot.core.broke(error)
             decision = End("panic limit")
-        finally:
-            enter_thread(None)
         if isinstance(decision, End):
+            enter_thread(None)
             self._pool.leave(self)
             slot.core.slot_finished(slot, decision.reason)
         return decision
@@ -147,6 +142,7 @@ class PoolRunner:
             if decision is CALL:
                 decision = steps.handle(slot, pool.machine.monotonic() + FAIR_SHARE)
                 if decision is CALL and pool.others_wait():
+                    slot.since = None
                     return decision
             elif decision is SET_UP:
                 decision = steps.set_up(slot)
@@ -161,7 +157,7 @@ class PoolRunner:
 
     def _resumed(self) -> Decision:
         """Answer how to go on from where the last carrier left it."""
-        decision = self._decision
+        decision = self.decision
         if decision is None:
             return self._slot.begin()
         return decision if decision is CALL else self._slot.woken(self._sleeper)
