@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import partial
 from typing import Final
@@ -29,14 +30,17 @@ class Counting:
     """Keeps a core busy for each message."""
 
     def handle(self, ctx: Context) -> HandleResult:
-        return done(count_down(ctx.message))
+        count_down(ctx.message)
+        return done(os.getpid())
 
 
 def seconds_for_pieces(concurrency: int) -> float:
     config = Config(run_in="process", message_only=True, concurrency=concurrency)
     with running(Counting(), config) as operator:
-        for receipt in [operator.dispatch("worker", TURNS // 10) for _ in range(2 * concurrency)]:
-            receipt.result()  # all children are there
+        seen: set[int] = set()
+        while len(seen) < concurrency:  # until all children are there
+            receipts = [operator.dispatch("worker", TURNS // 10) for _ in range(concurrency)]
+            seen.update(receipt.result() for receipt in receipts)
         began = time.perf_counter()
         for receipt in [operator.dispatch("worker", TURNS) for _ in range(PIECES)]:
             receipt.result()

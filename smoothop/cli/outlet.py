@@ -59,10 +59,7 @@ class Outlet:
             self._tell_left_out()
             self._accept(line)
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="smoothop-stderr", daemon=True
-                )
-                self._thread.start()
+                self._begin()
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything that was put before is written, at most `timeout` seconds."""
@@ -76,6 +73,13 @@ class Outlet:
             self._is_closed = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._thread is None, timeout)
+
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="smoothop-stderr", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # there can be no more threads: the next line tries again
+            self._thread = None
 
     def _accept(self, line: str) -> None:
         self._lines.append(line)

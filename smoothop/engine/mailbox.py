@@ -190,13 +190,6 @@ class Mailbox:
             receipts.append(receipt)
         return receipts
 
-    def wake_one(self) -> None:
-        """Wake a sleeper that a message wakes, if there is one and a message waits."""
-        with self.lock:
-            sleeper = self._taken_sleeper() if self.queue else None
-        if sleeper is not None:
-            sleeper.wake()
-
     def wake_all(self) -> None:
         """Wake every sleeper, whatever it sleeps for."""
         with self.lock:

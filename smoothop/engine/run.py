@@ -154,7 +154,10 @@ class Run:
             slot.attention = True
 
     def called_away(self, slot: Slot) -> LeaveReason | None:
-        """Return why `slot` has to leave, if it has to; of more than are wanted, who asks first."""
+        """Return why `slot` has to leave, if it has to; of more than are wanted, who asks first.
+
+        Those that stay ask later than it: so no message is left lying for which it was woken.
+        """
         if self.stopping:
             return self.reason
         if slot.dismissed is None and len(self.active()) > self.wanted:

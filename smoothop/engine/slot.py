@@ -15,7 +15,6 @@ from smoothop.engine.supervision import (
     ABANDONED,
     CALL,
     SET_UP,
-    SURPLUS,
     Decision,
     End,
     LeaveReason,
@@ -223,10 +222,11 @@ class Slot:
         core = self.core
         # The event is made from this when somebody asks for it: see snapshots.LastEvent.
         call = (now, began, status, None if receipt is None else receipt.accepted_at)
-        if core.calls_made is None:
+        made = core.calls_made  # once: another slot may be packing them
+        if made is None:
             core.first_call(call)
         else:
-            core.calls_made.append(call)
+            made.append(call)
         if core.audience.handle or status is FAIL:
             self._report(result, began, now)
         if receipt is not None:
@@ -308,8 +308,6 @@ class Slot:
             self.attention = False
             away = self.run.called_away(self)
             paused = core.pause is not None
-        if away == SURPLUS and message:  # it may be this slot that was woken for the message
-            core.mailbox.wake_one()
         now = self._monotonic()
         return self._entered(self._supervision.looked_up(away, now, paused=paused, message=message))
 

@@ -105,6 +105,19 @@ def test_what_a_full_disk_has_refused_is_told_when_there_is_space_again(tmp_path
     assert (tmp_path / "log").read_text() == "smoothop: 2 lines were left out\nthree\n"
 
 
+def test_lines_wait_until_there_can_be_a_thread_to_write_them(tmp_path, monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with writing_to(tmp_path / "log") as outlet:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            outlet.put("one")
+        outlet.put("two")
+        assert outlet.flush(DEADLINE)
+        assert (tmp_path / "log").read_text() == "one\ntwo\n"
+
+
 def test_without_a_stderr_lines_go_nowhere(monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     outlet = Outlet()

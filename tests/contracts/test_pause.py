@@ -5,7 +5,8 @@ import logging
 import pytest
 from support.gates import DEADLINE, Gate
 
-from smoothop import Config, OperatorClosedError, WorkerNotFoundError, done, none
+from smoothop import Config, Operator, OperatorClosedError, WorkerNotFoundError, done, none
+from smoothop.testing import SimMachine
 
 
 class Counting:
@@ -138,3 +139,22 @@ def test_after_close_both_are_refused(way):
         op.pause("w")
     with pytest.raises(OperatorClosedError):
         op.resume("w")
+
+
+@pytest.mark.parametrize("result", [lambda: none(60), lambda: 1 / 0])
+def test_the_phase_of_a_paused_worker_is_idle_whatever_it_slept_for(result):
+    machine, phases = SimMachine(1), []
+
+    def main():
+        operator = Operator(_machine=machine)
+        view = operator.add_handler("w", lambda _: result(), Config(panic_backoff=60))
+        operator.start("w")
+        machine.sleep(1)
+        operator.pause("w")
+        machine.sleep(1)
+        phases.append(view.phase)
+        phases.extend(slot["phase"] for slot in view.snapshot().slots)
+        operator.close()
+
+    machine.run(main)
+    assert phases == ["idle", "idle"]

@@ -1,12 +1,15 @@
 """Several calls of `handle` side by side: `Config.concurrency`."""
 
+import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.gates import DEADLINE, Gate
 
 from smoothop import (
     Config,
+    HandlerPanickedError,
     MailboxFullError,
     SmoothopError,
     StopTimeoutError,
@@ -145,6 +148,40 @@ def test_the_panic_limit_of_all_slots_together_ends_the_worker(op, way):
     shown = crew.view.snapshot()
     assert (shown.phase, shown.stop_reason, shown.panics) == ("failed", "panic limit", 2)
     assert crew.log == ["setup", ("teardown", 0)]
+
+
+def test_what_another_slot_raises_at_the_last_panic_does_not_count(op, way):
+    crew = Crew(op, way, 2, max_panic_attempts=1)
+    op.start("w")
+    entered, leave, raised, heard = Gate(), Gate(), Gate(), []
+
+    async def panic_late(ctx):
+        entered.open()
+        await way.passed(leave)
+        raise ValueError("late")
+
+    def listen(record):
+        """Let the other slot raise after the limit is reached, and before it is told of that."""
+        heard.append(record.getMessage())
+        if "max panic attempts reached" in heard and leave.is_open():
+            raised.open()
+        elif heard[-1] == "max panic attempts reached":
+            leave.open()
+            if not way.is_async:  # there the other one cannot come before this one goes on
+                raised.wait()
+        return True
+
+    logging.getLogger("smoothop").addFilter(listen)
+    try:
+        op.dispatch("w", panic_late)
+        entered.wait()
+        with pytest.raises(SmoothopError):
+            op.dispatch("w", ValueError("first")).result(DEADLINE)
+        op.stop("w").result(DEADLINE)
+    finally:
+        logging.getLogger("smoothop").removeFilter(listen)
+    assert heard.count("panic recovered") == heard.count("max panic attempts reached") == 1
+    assert crew.view.snapshot().panics == 1
 
 
 def test_slots_are_added_and_taken_away_without_a_restart(op, way):
@@ -325,3 +362,31 @@ def test_a_stop_ends_a_wait_for_a_message_that_only_the_own_worker_could_handle(
     stopped.result(DEADLINE)
     (text,) = told
     assert "would never end" in text
+
+
+def test_messages_from_several_senders_are_each_handled_once(op, way):
+    handled, lock = [], threading.Lock()
+
+    async def handle(ctx):
+        with lock:
+            handled.append(ctx.message)
+        if ctx.message % 10 == 3:
+            raise ValueError(ctx.message)
+        return done(ctx.message)
+
+    op.add_handler("w", way.handler(handle), Config(concurrency=4, mailbox_size=16, **ONLY))
+    op.start("w")
+
+    def send(numbers):
+        return [op.dispatch("w", number) for number in numbers]
+
+    def outcome(receipt):
+        try:
+            return receipt.result(DEADLINE)
+        except HandlerPanickedError as error:
+            return error.__cause__.args[0]
+
+    with ThreadPoolExecutor(4) as senders:
+        sent = senders.map(send, [range(first, 400, 4) for first in range(4)])
+        outcomes = [outcome(receipt) for receipts in sent for receipt in receipts]
+    assert sorted(outcomes) == sorted(handled) == list(range(400))

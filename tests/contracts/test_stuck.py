@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 from support.gates import DEADLINE, Gate
-from support.ways import LoopWay
+from support.ways import LoopWay, PoolWay
 
 from smoothop import Config, MessageDroppedError, Operator, StopTimeoutError, done, none
 from smoothop.engine.replacing import MOST_ABANDONED
@@ -131,6 +131,26 @@ def test_the_watchdog_is_there_only_while_somebody_asks_for_it(op, way):
     assert not is_there()
     op.update_config("w", stuck_after=1).result(DEADLINE)
     assert is_there()
+
+
+def test_who_waits_in_line_for_a_thread_of_the_pool_is_not_stuck():
+    way = PoolWay()
+    with way.operator(pool_size=1) as op:
+        busy = Gate()
+
+        def handle(ctx):
+            busy.open()
+            return done()
+
+        hog = Hanging(op, way, "hog", stuck_after=0)
+        view = op.add_handler("busy", handle, Config(run_in="pool", stuck_after=SOON))
+        op.start("busy")
+        busy.wait()
+        op.dispatch("hog", "hang")
+        hog.entered.wait()
+        with pytest.raises(TimeoutError):
+            view.metrics(kinds=["stuck"]).get(4 * SOON)
+        hog.leave.open()
 
 
 # -- replacing

@@ -101,7 +101,8 @@ class Logic:
         self.handled = 0
         self.inside = 0
         self.most_inside = 0
-        self.spoilt = False
+        self.teardown_failure: Exception | None = None
+        self.hangs_in_teardown = False
 
     def note(self, text: str) -> None:
         """Write a line where the test can read it."""
@@ -118,8 +119,10 @@ class Logic:
 
     async def tear_down(self, ctx: Any) -> None:
         self.note("teardown")
-        if self.spoilt:
-            raise PlainError("teardown")
+        if self.hangs_in_teardown:
+            threading.Event().wait()
+        if self.teardown_failure is not None:
+            raise self.teardown_failure
 
     async def obey(self, ctx: Any) -> Any:
         self.inside += 1
@@ -214,7 +217,11 @@ class Logic:
         return done()
 
     async def do_spoil_teardown(self, ctx):
-        self.spoilt = True
+        self.teardown_failure = PlainError("teardown")
+        return done()
+
+    async def do_hang_in_teardown(self, ctx):
+        self.hangs_in_teardown = True
         return done()
 
     async def do_send(self, ctx, name, message):

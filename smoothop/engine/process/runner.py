@@ -27,8 +27,7 @@ def launch(slot: Slot) -> None:
         if watch.enter is not None:
             calls = inside(calls, watch.enter)
     slot.calls = calls
-    slot.kill = lambda: child_calls.kill("its handler was stuck")
-    thread_runner.launch(slot, at_end=child_calls.end)
     slot.kill = partial(child_calls.kill, "its handler was stuck")
+    thread_runner.launch(slot, at_end=child_calls.end)
     own_stack = slot.stack
     slot.stack = lambda: child_calls.stack() or own_stack()

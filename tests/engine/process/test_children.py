@@ -53,12 +53,12 @@ def both_busy(op, tmp_path):
     """Let two slots of a worker handle something at the same time."""
 
     def both_busy():
-        fifos = [Fifo(tmp_path / f"fifo{number}") for number in range(2)]
-        inside = [op.dispatch("w", ("pass", fifo.path)) for fifo in fifos]
-        for fifo in fifos:
-            fifo.open()
-        for receipt in inside:
-            receipt.result(DEADLINE)
+        fifo = Fifo(tmp_path / "fifo")
+        inside = op.dispatch("w", ("pass", fifo.path))
+        inside.wait_delivered(DEADLINE)
+        assert op.dispatch("w", ("echo", 1)).result(DEADLINE) == (1,)
+        fifo.open()
+        inside.result(DEADLINE)
 
     return both_busy
 
@@ -139,6 +139,16 @@ def test_a_teardown_that_raises_is_told_and_stops_nothing(op, add, ask, caplog):
     assert "in teardown" in logging.Formatter().format(record)
 
 
+def test_nor_does_one_that_fails_in_a_further_slot(op, add, ask, both_busy, tmp_path):
+    poison = tmp_path / "poison"
+    poison.write_text("0")
+    worker = add(poison=poison)
+    ask("poison", 2)
+    op.update_config("w", concurrency=2).result(DEADLINE)
+    both_busy()
+    assert worker.snapshot().panics == 2
+
+
 def test_scaling_down_ends_a_child(op, add, ask, both_busy, tmp_path):
     notes = tmp_path / "notes"
     add(concurrency=2, notes=notes)
@@ -171,6 +181,16 @@ def test_a_child_that_dies_over_a_message_is_a_panic_that_says_how(op, add, ask,
     assert type(panicked.value.__cause__).__name__ == "ChildDiedError"
     assert pid_of(ask) != pid
     assert worker.snapshot().panics == 1
+
+
+def test_one_that_is_stuck_with_a_message_is_killed_if_it_is_to_be_replaced(op, add, ask, tmp_path):
+    add(stuck_after=0.2, on_stuck="replace", panic_backoff=0.001)
+    before = pid_of(ask)
+    with pytest.raises(HandlerPanickedError, match="was killed by SIGKILL: its handler was stuck"):
+        op.dispatch("w", ("pass", Fifo(tmp_path / "fifo").path)).result(DEADLINE)
+    assert pid_of(ask) != before
+    (slot,) = op.worker("w").snapshot().slots
+    assert slot["abandoned"] is False
 
 
 def test_a_child_that_leaves_a_process_behind_is_known_to_be_dead(op, add, ask, tmp_path):
@@ -219,6 +239,18 @@ def test_one_that_does_not_leave_then_either_is_killed(op, add, ask, shape, capl
         inside.result(0)
     assert "was killed by SIGKILL: it did not leave within 0.05 s" in str(dropped.value.__cause__)
     assert [one for one in caplog.records if one.getMessage() == "killing child process"]
+
+
+def test_a_stop_waits_for_a_teardown_that_takes_its_time_and_ends_it_in_the_end(
+    op, add, ask, caplog
+):
+    add(stop_grace=1.2)
+    pid = pid_of(ask)
+    ask("hang_in_teardown")
+    op.stop("w").result(DEADLINE)
+    assert is_gone(pid)
+    (record,) = [one for one in caplog.records if "teardown failed" in one.getMessage()]
+    assert record.error.startswith("SystemExit: terminated")
 
 
 def test_the_stack_is_the_childs(op, add, ask, tmp_path):
@@ -297,10 +329,21 @@ def test_levels_of_the_parent_hold_in_the_child(add, ask, caplog):
     add()
     ask("log")
     assert "of a library" not in [record.getMessage() for record in caplog.records]
-    caplog.set_level(logging.CRITICAL, "smoothop.handler")  # set later: the parent looks again
-    caplog.clear()
+
+
+def test_levels_that_become_stricter_later_hold_too(add, ask):
+    written = []
+    watch = logging.Handler()
+    watch.emit = lambda record: written.append(record.getMessage())
+    library = logging.getLogger("acme.library")
+    library.addHandler(watch)
+    add()
     ask("log")
-    assert caplog.records == []
+    library.setLevel(logging.ERROR)
+    ask("log")
+    library.setLevel(logging.NOTSET)
+    library.removeHandler(watch)
+    assert written == ["of a library"]
 
 
 def test_what_cannot_be_pickled_in_a_record_is_shown_as_text(add, ask, caplog):

@@ -107,7 +107,21 @@ def test_the_parent_keeps_no_receipt_that_nobody_in_the_child_holds(op, add, ask
     op.start("sink")
     for _ in range(5):
         ask("send_without_waiting", "sink", *range(100))
-    (slot,) = op._cores["w"].run.slots
-    errands = slot.calls.handle.__self__._attendant.errands
+    errands = errands_of(op)
     assert len(errands._receipts) < 5
     assert errands._waits == {}
+
+
+def test_nor_one_of_a_message_that_was_refused(op, add, ask):
+    add()
+    op.add_handler("full", lambda ctx: done(), Config(message_only=True, mailbox_size=1))
+    op.dispatch("full", 1)
+    for _ in range(3):
+        with pytest.raises(HandlerPanickedError, match="dispatch timeout"):
+            ask("send_with_timeout", "full", 0, 2)
+    assert errands_of(op)._receipts == {}
+
+
+def errands_of(op):
+    (slot,) = op._cores["w"].run.slots
+    return slot.calls.handle.__self__._attendant.errands

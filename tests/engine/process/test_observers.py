@@ -8,7 +8,7 @@ from support.gates import DEADLINE
 from support.hooks import Recorder, followed
 from support.obedient import Obedient
 
-from smoothop import Config, HandlerPanickedError, done, hookimpl
+from smoothop import Config, DispatchTimeoutError, HandlerPanickedError, done, hookimpl
 
 TRACE = ContextVar("TRACE", default="none")
 CONFIG = Config(run_in="process", message_only=True, panic_backoff=0.001)
@@ -26,9 +26,6 @@ class Tracing:
         token = TRACE.set(f"in {worker.name}")
         try:
             yield
-        except ValueError as error:
-            self.calls.append(error)
-        else:
             self.calls.append((worker.name, ctx.message))
         finally:
             TRACE.reset(token)
@@ -37,8 +34,12 @@ class Tracing:
     @contextmanager
     def smoothop_around_dispatch(self, worker):
         token = TRACE.set(f"{TRACE.get()} to {worker.name}")
-        yield
-        TRACE.reset(token)
+        try:
+            yield
+        except DispatchTimeoutError as error:
+            self.calls.append(type(error))
+        finally:
+            TRACE.reset(token)
 
 
 def ask(op, *message):
@@ -83,6 +84,18 @@ def test_a_trace_goes_on_through_what_a_child_sends():
         op.start_all()
         ask(op, "send", "next", 1)
     assert seen == ["in w to next"]
+
+
+def test_what_goes_around_a_dispatch_sees_that_it_was_refused():
+    tracing = Tracing()
+    with followed(tracing) as op:
+        op.add_handler("w", Obedient(), CONFIG)
+        op.add_handler("full", lambda ctx: done(), Config(message_only=True, mailbox_size=1))
+        op.start("w")
+        op.dispatch("full", 1)
+        with pytest.raises(HandlerPanickedError, match="dispatch timeout"):
+            ask(op, "send_with_timeout", "full", 0.01, 2)
+    assert tracing.calls == [DispatchTimeoutError]
 
 
 def test_a_stuck_handler_is_told_with_its_stack_in_the_child_and_killed_if_that_is_wanted():
