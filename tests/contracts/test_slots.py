@@ -2,12 +2,14 @@
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.gates import DEADLINE, Gate
 
 from smoothop import (
     Config,
+    HandlerPanickedError,
     MailboxFullError,
     SmoothopError,
     StopTimeoutError,
@@ -360,3 +362,31 @@ def test_a_stop_ends_a_wait_for_a_message_that_only_the_own_worker_could_handle(
     stopped.result(DEADLINE)
     (text,) = told
     assert "would never end" in text
+
+
+def test_messages_from_several_senders_are_each_handled_once(op, way):
+    handled, lock = [], threading.Lock()
+
+    async def handle(ctx):
+        with lock:
+            handled.append(ctx.message)
+        if ctx.message % 10 == 3:
+            raise ValueError(ctx.message)
+        return done(ctx.message)
+
+    op.add_handler("w", way.handler(handle), Config(concurrency=4, mailbox_size=16, **ONLY))
+    op.start("w")
+
+    def send(numbers):
+        return [op.dispatch("w", number) for number in numbers]
+
+    def outcome(receipt):
+        try:
+            return receipt.result(DEADLINE)
+        except HandlerPanickedError as error:
+            return error.__cause__.args[0]
+
+    with ThreadPoolExecutor(4) as senders:
+        sent = senders.map(send, [range(first, 400, 4) for first in range(4)])
+        outcomes = [outcome(receipt) for receipts in sent for receipt in receipts]
+    assert sorted(outcomes) == sorted(handled) == list(range(400))
