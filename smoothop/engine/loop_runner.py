@@ -9,6 +9,7 @@ from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
+from smoothop.engine.loop_place import NEW, OVER, Place
 from smoothop.engine.supervision import ABANDONED, CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 
@@ -127,8 +128,8 @@ class LoopRunner:
         if self.variables is None:
             # Empty, as those of a new thread: what the starter had set is not the worker's.
             self.variables = VariableContext()
-        self.turn = turn = self._drive()
-        return turn
+        self.turn = self._drive()
+        return self.turn
 
     def leave(self) -> None:
         """End the turn."""
@@ -206,8 +207,7 @@ class LoopRunner:
 
     def _lies_down(self, wait: Wait) -> bool:
         self.woken = False
-        sleeper = self.slot.lie_down(wait, self)
-        if sleeper is not None:
+        if (sleeper := self.slot.lie_down(wait, self)) is not None:
             self._sleeper = sleeper
         return sleeper is not None
 
