@@ -222,10 +222,11 @@ class Slot:
         core = self.core
         # The event is made from this when somebody asks for it: see snapshots.LastEvent.
         call = (now, began, status, None if receipt is None else receipt.accepted_at)
-        if core.calls_made is None:
+        made = core.calls_made  # once: another slot may be packing them
+        if made is None:
             core.first_call(call)
         else:
-            core.calls_made.append(call)
+            made.append(call)
         if core.audience.handle or status is FAIL:
             self._report(result, began, now)
         if receipt is not None:

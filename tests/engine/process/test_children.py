@@ -186,6 +186,16 @@ def test_a_child_that_dies_over_a_message_is_a_panic_that_says_how(op, add, ask,
     assert worker.snapshot().panics == 1
 
 
+def test_one_that_is_stuck_with_a_message_is_killed_if_it_is_to_be_replaced(op, add, ask, tmp_path):
+    add(stuck_after=0.2, on_stuck="replace", panic_backoff=0.001)
+    before = pid_of(ask)
+    with pytest.raises(HandlerPanickedError, match="was killed by SIGKILL: its handler was stuck"):
+        op.dispatch("w", ("pass", Fifo(tmp_path / "fifo").path)).result(DEADLINE)
+    assert pid_of(ask) != before
+    (slot,) = op.worker("w").snapshot().slots
+    assert slot["abandoned"] is False
+
+
 def test_a_child_that_leaves_a_process_behind_is_known_to_be_dead(op, add, ask, tmp_path):
     fifo = Fifo(tmp_path / "fifo")
     add()
