@@ -387,6 +387,18 @@ def test_inspect_adds_what_the_live_worker_does_to_what_is_known_of_its_handler(
     assert text.index("kind:") < text.index("now:")
 
 
+def test_inspect_shows_a_worker_whose_configuration_is_elsewhere(acme, tmp_path, write):
+    write("[workers.mine]\nhandler = 'idler'\n")
+    with running(acme, tmp_path, "--all") as operator:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        ended = acme.smoothop("inspect", "mine", "--name", operator.name, cwd=elsewhere)
+        assert ended.returncode == 0
+        assert ended.stdout.startswith("name:         mine\n")
+        assert "now:" in ended.stdout
+        assert acme.smoothop("inspect", "mine", cwd=elsewhere).returncode == 2
+
+
 def test_inspect_without_an_operator_has_no_live_part_unless_one_was_asked_for(acme, tmp_path):
     alone = acme.smoothop("inspect", "idler", "--json", cwd=tmp_path)
     assert alone.returncode == 0
