@@ -222,10 +222,11 @@ class Slot:
         core = self.core
         # The event is made from this when somebody asks for it: see snapshots.LastEvent.
         call = (now, began, status, None if receipt is None else receipt.accepted_at)
-        if core.calls_made is None:
+        calls = core.calls_made  # read once: another slot may lie down and take it away
+        if calls is None:
             core.first_call(call)
         else:
-            core.calls_made.append(call)
+            calls.append(call)
         if core.audience.handle or status is FAIL:
             self._report(result, began, now)
         if receipt is not None:

@@ -150,10 +150,11 @@ class WorkerNews:
 
     def first_call(self, call: RawCall) -> None:
         """Keep a call; the ring is made for a second one, before the worker lies down."""
-        if self.sole_call is None:
+        sole = self.sole_call  # read once: another slot takes no lock either
+        if sole is None:
             self.sole_call = call
         else:
-            self.calls_made = deque((self.sole_call, call), CALLS)
+            self.calls_made = deque((sole, call), CALLS)
             self.sole_call = None
 
     def last_calls(self) -> Sequence[RawCall]:
