@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from smoothop._durations import Duration, seconds
+
+DEFAULT_POOL_SIZE: Final = 64
+"""Threads of a pool at most: so many handlers may block before others have to wait."""
 
 RunIn = Literal["thread", "pool", "process"]
 OnStuck = Literal["report", "replace", "exit"]

@@ -10,7 +10,13 @@ from smoothop._durations import parse_seconds
 from smoothop._names import checked_name
 from smoothop._sizes import parse_size
 from smoothop.assembly.addresses import parse_address
-from smoothop.config import DURATION_FIELDS, FIELD_CHECKS, SIZE_FIELDS
+from smoothop.config import (
+    DEFAULT_POOL_SIZE,
+    DURATION_FIELDS,
+    FIELD_CHECKS,
+    SIZE_FIELDS,
+    at_least,
+)
 from smoothop.plugins.switches import MAX_FAILURES
 
 Check = Callable[[object, str], Any]
@@ -72,6 +78,12 @@ def _count(value: object, field: str) -> int:
     raise ValueError(f"{field}: a whole number, 0 or more, not {value!r}")
 
 
+def _size_of_pool(value: object, field: str) -> int:
+    """Take a number, or as text that of a flag or an environment variable."""
+    is_number = isinstance(value, str) and value.isascii() and value.isdecimal()
+    return at_least(1)(int(value) if is_number else value, field)  # type: ignore[call-overload]
+
+
 def _reference(value: object, field: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{field}: a handler's name as text, not {value!r}")
@@ -93,6 +105,7 @@ OPERATOR: dict[str, Check] = {
     "grace": parse_seconds,
     "log_format": _one_of(LOG_FORMATS),
     "log_level": _one_of(LOG_LEVELS),
+    "pool_size": _size_of_pool,
 }
 """Keys of ``[operator]``; each is also a flag of `smoothop run` and a ``SMOOTHOP_*`` variable."""
 
@@ -101,6 +114,7 @@ OPERATOR_DEFAULTS: dict[str, Any] = {
     "grace": 25.0,
     "log_format": "text",
     "log_level": "info",
+    "pool_size": DEFAULT_POOL_SIZE,
 }
 
 CONTROL: dict[str, Check] = {

@@ -13,6 +13,7 @@ from smoothop.cli.spans import span
 _LABEL: Final = 13
 _HISTORY: Final = 8
 _TRACEBACK: Final = 12
+_IN_USER_CODE: Final = ("starting", "handling", "stopping")
 
 Live = Mapping[str, Any]
 """``snapshot``, ``stack``, ``config_origins``, ``handler`` of the worker, and ``operator``."""
@@ -23,7 +24,8 @@ def live_lines(live: Live) -> Iterator[str]:
     known, operator = live["snapshot"], live["operator"]
     yield _fact("now", verdict(known))
     yield _fact("operator", f"{operator['name']}, process {operator['pid']}")
-    yield _fact("stands at", last_place(live["stack"]) if live["stack"] else None)
+    if known["phase"] in _IN_USER_CODE and live["stack"]:
+        yield _fact("stands at", last_place(live["stack"]))
     yield from _slots(known)
     yield _fact("mailbox", _mailbox(known))
     yield _fact("panics", _panics(known))

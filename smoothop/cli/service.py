@@ -90,12 +90,13 @@ class Service:
         That is when a critical worker, or every worker, has used up its panics, or when one is
         stuck that has ``on_stuck="exit"``.
         """
-        workers = {worker.name: worker for worker in self._operator.workers()}
-        critical = {name for name, worker in workers.items() if worker.config.critical}
+        workers = self._operator.workers()
+        running = {worker.name for worker in workers}
+        critical = {worker.name for worker in workers if worker.config.critical}
         failed: set[str] = set()
         for event in stream:
             match event:
-                case StuckEvent(worker=name) if workers[name].config.on_stuck == "exit":
+                case StuckEvent(worker=name) if self._is_to_exit_for(name):
                     self._fail(f"worker {name!r} is stuck at {last_place(event.stack)}")
                 case LifecycleEvent(worker=name, reason="panic limit"):
                     failed.add(name)
@@ -103,8 +104,14 @@ class Service:
                     failed.discard(name)
             if failed & critical:
                 self._fail(f"critical worker {min(failed & critical)!r} has used up its panics")
-            elif failed >= workers.keys():
+            elif failed >= running:
                 self._fail("every worker has used up its panics: nothing is left to run")
+
+    def _is_to_exit_for(self, name: str) -> bool:
+        try:
+            return self._operator.worker(name).config.on_stuck == "exit"
+        except SmoothopError:  # it was removed meanwhile
+            return False
 
     def _fail(self, reason: str) -> None:
         if self._failure is None:

@@ -54,7 +54,7 @@ class Gate:
         try:
             response = await self._answer(scope, receive, connection)
             await response(scope, receive, send)
-        except ClientGoneError:
+        except (ClientGoneError, asyncio.CancelledError):  # the latter: at the server's end
             connection.abort()
         finally:
             connection.end()

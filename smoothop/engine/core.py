@@ -123,7 +123,8 @@ class WorkerCore(WorkerSlots):
             ConfigError: this version cannot do it.
         """
         slots_only = changes.keys() == {"concurrency"}
-        in_force = Completion(self.machine, (self,), "its own restart", every=not slots_only)
+        what = "its surplus slots' end" if slots_only else "its own restart"
+        in_force = Completion(self.machine, (self,), what, every=not slots_only)
         self.make_ready(replace(self.config, **changes))  # not with the lock: it runs user code
         with self.lock:
             if self.mailbox.refusal is not None:

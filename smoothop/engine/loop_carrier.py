@@ -8,7 +8,8 @@ from types import coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.engine.current import enter_task, leave_task
-from smoothop.engine.loop_runner import DUE, FAIR_SHARE, OVER, PARKED
+from smoothop.engine.loop_place import DUE, OVER, PARKED
+from smoothop.engine.loop_runner import FAIR_SHARE
 
 if TYPE_CHECKING:
     from smoothop.engine.loop_crew import LoopCrew

@@ -13,7 +13,7 @@ from smoothop.engine.agenda import Agenda
 from smoothop.engine.loop_calls import LoopCalls
 from smoothop.engine.loop_carrier import IDLE_NAME, LoopCarrier, OwnCarrier
 from smoothop.engine.loop_keeper import LoopKeeper
-from smoothop.engine.loop_runner import CARRIED, DUE, NEW, OVER, PARKED
+from smoothop.engine.loop_place import CARRIED, DUE, NEW, OVER, PARKED
 
 if TYPE_CHECKING:
     from smoothop.engine.loop_runner import LoopRunner

@@ -6,10 +6,10 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Coroutine
 from contextvars import Context as VariableContext
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
+from smoothop.engine.loop_place import NEW, OVER, Place
 from smoothop.engine.supervision import ABANDONED, CALL, SET_UP, Decision, End, LeaveReason, Wait
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 
@@ -23,24 +23,6 @@ if TYPE_CHECKING:
 
 FAIR_SHARE: Final = 0.001
 """Seconds that handlers which never suspend may go on before others get the loop."""
-
-
-class Place(Enum):
-    """Where a slot is."""
-
-    NEW = "new"
-    PARKED = "parked"
-    DUE = "due"
-    CARRIED = "carried"
-    OVER = "over"
-
-
-# By these names: up to Python 3.11, `Place.DUE` itself runs a property in Python.
-NEW: Final = Place.NEW
-PARKED: Final = Place.PARKED
-DUE: Final = Place.DUE
-CARRIED: Final = Place.CARRIED
-OVER: Final = Place.OVER
 
 
 class LoopRunner:
@@ -78,7 +60,7 @@ class LoopRunner:
 
     def __init__(self, slot: Slot, crew: LoopCrew) -> None:
         self.slot = slot
-        self.place = NEW
+        self.place: Place = NEW
         self.ticket = 0
         self.woken = False
         self.variables: VariableContext | None = None
@@ -146,8 +128,8 @@ class LoopRunner:
         if self.variables is None:
             # Empty, as those of a new thread: what the starter had set is not the worker's.
             self.variables = VariableContext()
-        self.turn = turn = self._drive()
-        return turn
+        self.turn = self._drive()
+        return self.turn
 
     def leave(self) -> None:
         """End the turn."""
@@ -225,8 +207,7 @@ class LoopRunner:
 
     def _lies_down(self, wait: Wait) -> bool:
         self.woken = False
-        sleeper = self.slot.lie_down(wait, self)
-        if sleeper is not None:
+        if (sleeper := self.slot.lie_down(wait, self)) is not None:
             self._sleeper = sleeper
         return sleeper is not None
 

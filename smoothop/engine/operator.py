@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
-from smoothop.config import CONFIG_FIELDS, Config, at_least
+from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.collector import collector_waits
 from smoothop.engine.completion import Completion, Tally
@@ -33,7 +33,7 @@ from smoothop.engine.observing import (
     begin_watch,
     end_watches,
 )
-from smoothop.engine.pool import DEFAULT_SIZE, Pool
+from smoothop.engine.pool import Pool
 from smoothop.engine.receipt import Receipt
 from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
@@ -115,7 +115,7 @@ class Operator:
         cancellation: Cancellation | None = None,
         logger: logging.Logger | None = None,
         close_timeout: Duration = 30,
-        pool_size: int = DEFAULT_SIZE,
+        pool_size: int = DEFAULT_POOL_SIZE,
         _machine: Machine = SYSTEM,
     ) -> None:
         self._machine = _machine

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from smoothop.engine.machine import Machine
     from smoothop.engine.slot import Slot
 
-DEFAULT_SIZE: Final = 64
-"""Threads a pool may have at most: that many handlers may block before others have to wait."""
-
 LAST_STEPS: Final = 1.0
 """Seconds that `close` waits for threads that have nothing left to do."""
 

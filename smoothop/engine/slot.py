@@ -222,11 +222,11 @@ class Slot:
         core = self.core
         # The event is made from this when somebody asks for it: see snapshots.LastEvent.
         call = (now, began, status, None if receipt is None else receipt.accepted_at)
-        calls = core.calls_made  # read once: another slot may lie down and take it away
-        if calls is None:
+        made = core.calls_made  # once: another slot may be packing them
+        if made is None:
             core.first_call(call)
         else:
-            calls.append(call)
+            made.append(call)
         if core.audience.handle or status is FAIL:
             self._report(result, began, now)
         if receipt is not None:

@@ -82,7 +82,10 @@ def last_line(stack: str) -> str:
 
 
 def _first(value: object, *names: str) -> Any:
-    return next((found for name in names if (found := getattr(value, name, None))), None)
+    try:
+        return next((found for name in names if (found := getattr(value, name, None))), None)
+    except BaseException:  # noqa: BLE001 - a handler may wait for any object
+        return None
 
 
 def _shortened(text: str) -> str:

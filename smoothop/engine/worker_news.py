@@ -150,7 +150,7 @@ class WorkerNews:
 
     def first_call(self, call: RawCall) -> None:
         """Keep a call; the ring is made for a second one, before the worker lies down."""
-        sole = self.sole_call  # read once: another slot takes no lock either
+        sole = self.sole_call  # once: another slot may be packing it
         if sole is None:
             self.sole_call = call
         else:

@@ -29,7 +29,18 @@ def test_flags_come_before_the_environment_before_the_file_before_defaults():
         "grace": Value(2.0, "SMOOTHOP_GRACE"),
         "log_format": Value("json", "smoothop.toml [operator]"),
         "log_level": Value("info", "default"),
+        "pool_size": Value(64, "default"),
     }
+
+
+def test_the_size_of_the_pool_is_a_number_also_in_a_flag_and_a_variable():
+    assert resolved("[operator]\npool_size=8\n").operator["pool_size"].value == 8
+    assert resolved(environ={"SMOOTHOP_POOL_SIZE": "9"}).operator["pool_size"].value == 9
+    assert resolved(pool_size="10").operator["pool_size"].value == 10
+    assert problems(pool_size="0") == ["--pool-size: a whole number of at least 1, not 0"]
+    assert problems(environ={"SMOOTHOP_POOL_SIZE": "many"}) == [
+        "SMOOTHOP_POOL_SIZE: a whole number of at least 1, not 'many'"
+    ]
 
 
 def test_an_empty_variable_counts_as_not_set():
@@ -117,5 +128,11 @@ _anything = st.recursive(
 @given(st.dictionaries(_keys, _anything, max_size=5))
 def test_whatever_stands_in_the_file_is_right_or_a_problem_and_never_an_exception(tables):
     found = resolve(ConfigFile(Path("x.toml"), tables), {}, {})
-    assert set(found.operator) == {"name", "grace", "log_format", "log_level"}
+    assert set(found.operator) == {
+        "name",
+        "grace",
+        "log_format",
+        "log_level",
+        "pool_size",
+    }
     assert all(problem.where and problem.what for problem in found.problems)

@@ -87,6 +87,7 @@ def test_everything_else_fits_on_a_screen():
         "rate": 3.0,
         "p95": 0.25,
         "senders_waiting": 2,
+        "phase": "handling",
         "panics": 4,
         "panic_attempts": 3,
     }
@@ -125,4 +126,4 @@ def test_each_of_several_slots_has_a_line():
 
 
 def test_a_worker_without_trouble_takes_few_lines():
-    assert len(list(live_lines(live() | {"config_origins": None}))) == 6
+    assert len(list(live_lines(live() | {"config_origins": None}))) == 5

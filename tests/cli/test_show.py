@@ -27,6 +27,7 @@ def test_config_prints_toml_that_says_the_same(acme, tmp_path, write):
         "grace": 60,
         "log_format": "text",
         "log_level": "info",
+        "pool_size": 64,
     }
     assert shown["plugins"] == {"disable": ["plain"], "strict": False, "max_failures": 10}
     voice = shown["workers"]["voice"]

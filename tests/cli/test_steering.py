@@ -372,6 +372,14 @@ def test_scale_lets_a_worker_run_several_calls(operator):
     operator("scale", "idler", "1")
 
 
+def test_calls_that_are_too_many_are_waited_for_as_long_as_one_likes(fresh):
+    fresh("scale", "waiter", "2")
+    late = fresh("scale", "waiter", "1", "--timeout", "100ms")
+    assert (late.returncode, late.stdout) == (1, "")
+    assert "calls of worker waiter that are too many did not return in 0.1 s" in late.stderr
+    assert fresh("scale", "waiter", "2", "--no-wait").stdout == "waiter: scaled\n"
+
+
 def test_inspect_adds_what_the_live_worker_does_to_what_is_known_of_its_handler(operator):
     known = operator.json("inspect", "idler")
     assert (known["name"], known["kind"], known["workers"]["idler"]["handler"]) == (
@@ -385,6 +393,18 @@ def test_inspect_adds_what_the_live_worker_does_to_what_is_known_of_its_handler(
     text = operator("inspect", "idler").stdout
     assert "now:          nothing to do; looks again in 5" in text
     assert text.index("kind:") < text.index("now:")
+
+
+def test_inspect_shows_a_worker_whose_configuration_is_elsewhere(acme, tmp_path, write):
+    write("[workers.mine]\nhandler = 'idler'\n")
+    with running(acme, tmp_path, "--all") as operator:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        ended = acme.smoothop("inspect", "mine", "--name", operator.name, cwd=elsewhere)
+        assert ended.returncode == 0
+        assert ended.stdout.startswith("name:         mine\n")
+        assert "now:" in ended.stdout
+        assert acme.smoothop("inspect", "mine", cwd=elsewhere).returncode == 2
 
 
 def test_inspect_without_an_operator_has_no_live_part_unless_one_was_asked_for(acme, tmp_path):

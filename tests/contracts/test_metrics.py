@@ -150,6 +150,24 @@ def test_an_operators_stream_has_the_events_of_all_workers_and_ends_at_close(way
     ]
 
 
+def test_an_operators_stream_can_follow_one_worker_over_its_restarts_and_removal(op, worker, way):
+    stream = op.metrics(worker="w", kinds=("lifecycle",))
+
+    async def other(ctx):
+        return none(0.001)
+
+    op.add_handler("other", way.handler(other))
+    op.start_all()
+    op.stop_all().result(DEADLINE)
+    op.remove_handler("w").result(DEADLINE)
+    op.add_handler("w", way.handler(other))
+    op.start_all()
+    op.close()
+    told = list(stream)
+    assert {event.worker for event in told} == {"w"}
+    assert [event.event for event in told] == ["started", "stopped"] * 2
+
+
 def test_a_full_stream_drops_the_oldest_and_counts(op, worker):
     stream = worker.metrics(maxsize=3)
     for number in range(10):

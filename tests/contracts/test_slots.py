@@ -2,18 +2,22 @@
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.gates import DEADLINE, Gate
+from support.ways import Way
 
 from smoothop import (
     Config,
+    HandlerPanickedError,
     MailboxFullError,
     SmoothopError,
     StopTimeoutError,
     done,
     none,
 )
+from smoothop.engine.machine import SystemMachine
 
 ONLY = {"message_only": True, "panic_backoff": 0.001}
 
@@ -360,3 +364,54 @@ def test_a_stop_ends_a_wait_for_a_message_that_only_the_own_worker_could_handle(
     stopped.result(DEADLINE)
     (text,) = told
     assert "would never end" in text
+
+
+def test_messages_from_several_senders_are_each_handled_once(op, way):
+    handled, lock = [], threading.Lock()
+
+    async def handle(ctx):
+        with lock:
+            handled.append(ctx.message)
+        if ctx.message % 10 == 3:
+            raise ValueError(ctx.message)
+        return done(ctx.message)
+
+    op.add_handler("w", way.handler(handle), Config(concurrency=4, mailbox_size=16, **ONLY))
+    op.start("w")
+
+    def send(numbers):
+        return [op.dispatch("w", number) for number in numbers]
+
+    def outcome(receipt):
+        try:
+            return receipt.result(DEADLINE)
+        except HandlerPanickedError as error:
+            return error.__cause__.args[0]
+
+    with ThreadPoolExecutor(4) as senders:
+        sent = senders.map(send, [range(first, 400, 4) for first in range(4)])
+        outcomes = [outcome(receipt) for receipts in sent for receipt in receipts]
+    assert sorted(outcomes) == sorted(handled) == list(range(400))
+
+
+def test_a_slot_that_gets_no_thread_is_told_and_the_worker_goes_on_with_fewer(caplog):
+    class Short(SystemMachine):
+        """Gives a worker two threads."""
+
+        def spawn(self, target, name):
+            if name.endswith("#2"):
+                raise RuntimeError("can't start new thread")
+            return super().spawn(target, name)
+
+    way = Way()
+    with way.operator(_machine=Short()) as op:
+        crew = Crew(op, way, 4)
+        op.start("w")
+        held, _ = hold(op, 2)
+        shown = crew.view.snapshot()
+        assert ([slot["number"] for slot in shown.slots], shown.status) == ([0, 1], "running")
+        assert shown.last_error == "RuntimeError: can't start new thread"
+        assert "slot could not be started: can't start new thread" in caplog.messages
+        op.update_config("w", concurrency=5).result(DEADLINE)  # tried again, and again in vain
+        let_go(held)
+        assert op.dispatch("w", None).result(DEADLINE) is False

@@ -338,3 +338,35 @@ def test_under_virtual_time_a_stuck_call_is_told_within_its_limit_and_three_step
     machine.run(main)
     (event,) = told
     assert 60 <= event.duration <= 61.5
+
+
+def test_one_that_waits_for_an_object_that_cannot_be_looked_at_is_told_of_as_well(looped):
+    op, _ = looped
+    leave = Gate()
+
+    class Odd:
+        def __await__(self):
+            return self
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if leave.is_open():
+                raise StopIteration
+            # to the loop: go on in the next round
+
+        def __getattr__(self, name):
+            raise SystemExit(name)
+
+    async def handle(ctx):
+        await Odd()  # the line it stands at
+        return done()
+
+    view = op.add_handler("odd", handle, Config(**QUICK))
+    events = view.metrics(kinds=["stuck"])
+    op.start("odd")
+    receipt = op.dispatch("odd", None)
+    assert "await Odd()  # the line it stands at" in events.get(DEADLINE).stack
+    leave.open()
+    receipt.result(DEADLINE)

@@ -1,9 +1,12 @@
 """The server: connections, slow and silent clients, the end, and what it is like with others."""
 
 import asyncio
+import gc
 import http.client
 import json
 import logging
+import os
+import resource
 import socket
 import threading
 
@@ -19,6 +22,7 @@ from smoothop.control import (
     connections,
     following,
     gate,
+    server,
 )
 from smoothop.control.connections import Crowd
 from smoothop.control.peer import Peer
@@ -142,13 +146,13 @@ def test_events_of_one_worker_are_not_pushed_out_by_another(running):
     one = running()
     one.operator.add_handler("busy", lambda ctx: done())
     one.operator.start("busy")
-    with one.client.events("echo", ["lifecycle"]) as events:
-        one.client.restart("echo")
-        told = [next(events), next(events)]
-    assert [(event.worker, event.event) for event in told] == [
-        ("echo", "stopped"),
-        ("echo", "started"),
-    ]
+    with one.client.events("echo") as events:
+        one.client.send("echo", 1, wait=True)
+        one.client.stop("echo")
+        told = [next(events) for _ in range(3)]
+    assert {event.worker for event in told} == {"echo"}
+    assert {event.kind for event in told[:2]} == {"dispatch", "handle"}  # side by side
+    assert told[2].kind == "lifecycle"
     assert events.dropped == 0
 
 
@@ -227,7 +231,58 @@ def test_names_from_outside_forge_no_line_of_the_audit_log(running, caplog):
     assert all("\n" not in record.getMessage() for record in caplog.records)
 
 
-def test_requests_that_are_being_answered_are_answered_at_the_end(running):
+def test_what_is_waited_for_is_forgotten_when_the_client_goes_away(running):
+    one = running()
+    one.client.pause("echo")
+    with connected(one) as connection, one.client.events("echo", ["dispatch"]) as events:
+        body = b'{"message": 1, "wait": true}'
+        head = b"POST /workers/echo/messages HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+        connection.sendall(head % len(body) + body)
+        next(events)  # from here on it is waited for
+    loop = one.server._loop
+    assert asyncio.run_coroutine_threadsafe(_unfinished(), loop).result(10) == []
+
+
+async def _unfinished():
+    """Return the tasks that are still there when there was time to end."""
+    mine = asyncio.current_task()
+    requests = [task for task in asyncio.all_tasks() if "run_asgi" in str(task.get_coro())]
+    _, left = await asyncio.wait(requests or [asyncio.ensure_future(asyncio.sleep(0))], timeout=1)
+    return [task for task in left if task is not mine]
+
+
+def test_what_is_not_answered_in_time_is_cut_off_without_a_word(running, caplog):
+    one = running()
+    one.client.pause("echo")
+    with connected(one) as connection, one.client.events("echo", ["dispatch"]) as events:
+        body = b'{"message": 1, "wait": true}'
+        head = b"POST /workers/echo/messages HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+        connection.sendall(head % len(body) + body)
+        next(events)
+        one.server.close()
+        assert received(connection) == b""
+    assert "Exception" not in caplog.text
+
+
+def test_requests_that_are_being_answered_are_answered_at_the_end(running, monkeypatch):
+    monkeypatch.setattr(server, "_LAST_ANSWERS", 10)
+    monkeypatch.setattr(server, "_LAST_WORDS", 10)
+    one = running()
+    closing = threading.Thread(target=one.server.close)
+
+    def closes(ctx):
+        closing.start()
+        begun = asyncio.run_coroutine_threadsafe(one.server._closing.wait(), one.server._loop)
+        begun.result(10)
+        return done("the last answer")
+
+    one.operator.add_handler("closes", closes, Config(message_only=True))
+    one.operator.start("closes")
+    assert one.client.send("closes", 1, wait=True) == "the last answer"
+    closing.join(10)
+
+
+def test_message_that_the_operator_dropped_at_its_close_is_told(running):
     one = running()
     outcome = []
     one.client.pause("echo")
@@ -236,7 +291,6 @@ def test_requests_that_are_being_answered_are_answered_at_the_end(running):
         waiting.start()
         next(events)  # the message is in the mailbox, and its sender waits
     one.operator.close()
-    one.server.close()
     waiting.join(10)
     assert outcome == ["worker echo: the operator was closed"]
 
@@ -253,6 +307,25 @@ def test_address_that_is_taken_is_told_and_the_name_given_back(running):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ControlStartError, match=f"nobody can listen on {address}"):
             ControlServer(operator, name="a", http=address).start()
+        with ControlServer(operator, name="a"):
+            assert Client("a").operator().state == "running"
+
+
+# A loop of Python's own that was not finished complains when it is collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_server_without_descriptors_for_a_loop_does_not_start_and_is_not_waited_for(run_directory):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Operator() as operator:
+        made = ControlServer(operator, name="a")
+        highest = os.open("/dev/null", os.O_RDONLY)
+        os.close(highest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2, before[1]))  # lock and socket
+        try:
+            with pytest.raises(ControlStartError, match="Too many open files"):
+                made.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        gc.collect()
         with ControlServer(operator, name="a"):
             assert Client("a").operator().state == "running"
 

@@ -67,6 +67,14 @@ def command(  # noqa: PLR0917 - typer makes options of them
             help="debug, info, warning, error or critical; default: info.",
         ),
     ] = None,
+    pool_size: Annotated[
+        str | None,
+        typer.Option(
+            "--pool-size",
+            metavar="N",
+            help="Most threads for the workers with run_in = 'pool'; default: 64.",
+        ),
+    ] = None,
     no_control: Annotated[
         bool,
         typer.Option("--no-control", help="Start no control server: nobody can look in or steer."),
@@ -102,6 +110,7 @@ def command(  # noqa: PLR0917 - typer makes options of them
         grace=grace,
         log_format=log_format,
         log_level=log_level,
+        pool_size=pool_size,
         enabled=False if no_control else None,
         http=http,
         token_file=token_file,
@@ -145,7 +154,7 @@ def _assembled(
     plan = plan_all(resolved, registry) if run_all else plan_named(names, resolved, registry)
     plan.problems[:0] = resolved.problems
     plan_hook_plugins(plan, resolved, registry)
-    operator = Operator()
+    operator = Operator(pool_size=resolved.operator["pool_size"].value)
     registry.observe(operator)
 
     def leave_if_asked() -> None:

@@ -13,10 +13,13 @@ from support.gates import DEADLINE
 from support.obedient import Fifo, lines
 
 from smoothop import (
+    Config,
     HandlerPanickedError,
     MessageDroppedError,
     StopTimeoutError,
+    done,
 )
+from smoothop.engine.process import attendant
 from smoothop.engine.process.child import Child
 
 
@@ -183,6 +186,16 @@ def test_a_child_that_dies_over_a_message_is_a_panic_that_says_how(op, add, ask,
     assert worker.snapshot().panics == 1
 
 
+def test_one_that_is_stuck_with_a_message_is_killed_if_it_is_to_be_replaced(op, add, ask, tmp_path):
+    add(stuck_after=0.2, on_stuck="replace", panic_backoff=0.001)
+    before = pid_of(ask)
+    with pytest.raises(HandlerPanickedError, match="was killed by SIGKILL: its handler was stuck"):
+        op.dispatch("w", ("pass", Fifo(tmp_path / "fifo").path)).result(DEADLINE)
+    assert pid_of(ask) != before
+    (slot,) = op.worker("w").snapshot().slots
+    assert slot["abandoned"] is False
+
+
 def test_a_child_that_leaves_a_process_behind_is_known_to_be_dead(op, add, ask, tmp_path):
     fifo = Fifo(tmp_path / "fifo")
     add()
@@ -243,6 +256,13 @@ def test_a_stop_waits_for_a_teardown_that_takes_its_time_and_ends_it_in_the_end(
     assert record.error.startswith("SystemExit: terminated")
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """Give a child all the time of a test to say where it stands."""
+    monkeypatch.setattr(attendant, "PATIENCE", DEADLINE)
+
+
+@pytest.mark.usefixtures("patient")
 def test_the_stack_is_the_childs(op, add, ask, tmp_path):
     fifo = Fifo(tmp_path / "fifo")
     add()
@@ -254,10 +274,19 @@ def test_the_stack_is_the_childs(op, add, ask, tmp_path):
 
 
 def test_a_child_that_cannot_say_where_it_stands_is_not_waited_for(op, add, ask):
-    add(stop_grace=0.2)
+    rung = threading.Event()
+
+    def ring(ctx):
+        rung.set()
+        return done()
+
+    op.add_handler("bell", ring, Config(message_only=True))
+    op.start("bell")
+    add(stop_grace=0.3)
     pid = pid_of(ask)
-    op.dispatch("w", ("hold_the_gil",)).wait_delivered(DEADLINE)
-    with pytest.raises(StopTimeoutError, match=f"child process {pid} does not say where"):
+    op.dispatch("w", ("ring_and_hold_the_gil",))
+    assert rung.wait(DEADLINE)
+    with pytest.raises(StopTimeoutError, match=f"child process {pid} did not say within 0.2 s"):
         op.stop("w", timeout=0.05).result(DEADLINE)
 
 
