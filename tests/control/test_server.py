@@ -1,9 +1,12 @@
 """The server: connections, slow and silent clients, the end, and what it is like with others."""
 
 import asyncio
+import gc
 import http.client
 import json
 import logging
+import os
+import resource
 import socket
 import threading
 
@@ -304,6 +307,25 @@ def test_address_that_is_taken_is_told_and_the_name_given_back(running):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ControlStartError, match=f"nobody can listen on {address}"):
             ControlServer(operator, name="a", http=address).start()
+        with ControlServer(operator, name="a"):
+            assert Client("a").operator().state == "running"
+
+
+# A loop of Python's own that was not finished complains when it is collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_server_without_descriptors_for_a_loop_does_not_start_and_is_not_waited_for(run_directory):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Operator() as operator:
+        made = ControlServer(operator, name="a")
+        highest = os.open("/dev/null", os.O_RDONLY)
+        os.close(highest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2, before[1]))  # lock and socket
+        try:
+            with pytest.raises(ControlStartError, match="Too many open files"):
+                made.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        gc.collect()
         with ControlServer(operator, name="a"):
             assert Client("a").operator().state == "running"
 

@@ -305,6 +305,10 @@ class Logic:
     async def do_hold_the_gil(self, ctx):
         ctypes.PyDLL(None).sleep(3600)
 
+    async def do_ring_and_hold_the_gil(self, ctx):
+        await ctx.dispatch("bell", None)
+        ctypes.PyDLL(None).sleep(3600)
+
     async def do_signal_itself(self, ctx, number):
         os.kill(os.getpid(), number)
         return done("still here")

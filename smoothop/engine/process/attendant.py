@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from smoothop.engine.process.side import Side
     from smoothop.engine.slot import Slot
 
-PATIENCE: Final = 0.15
+PATIENCE: Final = 0.2
 """Seconds that a child has to say where it stands."""
 
 
@@ -211,6 +211,6 @@ class Attendant:
 
 def _no_answer(pid: int) -> str:
     return (
-        f"(child process {pid} does not say where it stands: it has been stopped, or holds the "
-        "interpreter's lock in C code)"
+        f"(child process {pid} did not say within {PATIENCE:g} s where it stands: it has been "
+        "stopped, holds the interpreter's lock in C code, or gets no processor time)"
     )

@@ -13,10 +13,13 @@ from support.gates import DEADLINE
 from support.obedient import Fifo, lines
 
 from smoothop import (
+    Config,
     HandlerPanickedError,
     MessageDroppedError,
     StopTimeoutError,
+    done,
 )
+from smoothop.engine.process import attendant
 from smoothop.engine.process.child import Child
 
 
@@ -253,6 +256,13 @@ def test_a_stop_waits_for_a_teardown_that_takes_its_time_and_ends_it_in_the_end(
     assert record.error.startswith("SystemExit: terminated")
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """Give a child all the time of a test to say where it stands."""
+    monkeypatch.setattr(attendant, "PATIENCE", DEADLINE)
+
+
+@pytest.mark.usefixtures("patient")
 def test_the_stack_is_the_childs(op, add, ask, tmp_path):
     fifo = Fifo(tmp_path / "fifo")
     add()
@@ -264,10 +274,19 @@ def test_the_stack_is_the_childs(op, add, ask, tmp_path):
 
 
 def test_a_child_that_cannot_say_where_it_stands_is_not_waited_for(op, add, ask):
-    add(stop_grace=0.2)
+    rung = threading.Event()
+
+    def ring(ctx):
+        rung.set()
+        return done()
+
+    op.add_handler("bell", ring, Config(message_only=True))
+    op.start("bell")
+    add(stop_grace=0.3)
     pid = pid_of(ask)
-    op.dispatch("w", ("hold_the_gil",)).wait_delivered(DEADLINE)
-    with pytest.raises(StopTimeoutError, match=f"child process {pid} does not say where"):
+    op.dispatch("w", ("ring_and_hold_the_gil",))
+    assert rung.wait(DEADLINE)
+    with pytest.raises(StopTimeoutError, match=f"child process {pid} did not say within 0.2 s"):
         op.stop("w", timeout=0.05).result(DEADLINE)
 
 

@@ -9,6 +9,7 @@ from support.hooks import Recorder, followed
 from support.obedient import Obedient
 
 from smoothop import Config, DispatchTimeoutError, HandlerPanickedError, done, hookimpl
+from smoothop.engine.process import attendant
 
 TRACE = ContextVar("TRACE", default="none")
 CONFIG = Config(run_in="process", message_only=True, panic_backoff=0.001)
@@ -98,13 +99,16 @@ def test_what_goes_around_a_dispatch_sees_that_it_was_refused():
     assert tracing.calls == [DispatchTimeoutError]
 
 
-def test_a_stuck_handler_is_told_with_its_stack_in_the_child_and_killed_if_that_is_wanted():
+def test_a_stuck_handler_is_told_with_its_stack_in_the_child_and_killed_if_that_is_wanted(
+    monkeypatch,
+):
+    monkeypatch.setattr(attendant, "PATIENCE", DEADLINE)
     recorder = Recorder("smoothop_stuck")
     config = Config(
         run_in="process",
         message_only=True,
         panic_backoff=0.001,
-        stuck_after=0.1,
+        stuck_after=0.6,
         on_stuck="replace",
     )
     with followed(recorder) as op:
