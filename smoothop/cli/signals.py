@@ -23,7 +23,7 @@ from smoothop.cli import last_resort
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.outlet import Outlet
 from smoothop.cli.terminal import escape
-from smoothop.cli.wakeup import STOP_SIGNALS, Wakeup, ignore_stop_signals
+from smoothop.cli.wakeup import STOP_SIGNALS, Wakeup, give_back, ignore_stop_signals
 
 DEFAULT_GRACE: Final = 25.0
 
@@ -103,7 +103,11 @@ class SignalLadder:
 
     def _finish(self) -> None:
         self.outlet.close(_LAST_WORDS)
-        ignore_stop_signals()
+        # From here on the interpreter lets no thread but this one run, so nobody climbs any more.
+        if self.stop_requested.is_set():
+            ignore_stop_signals()  # the last resort is there
+        else:
+            give_back()
 
     def _start_grace(self) -> None:
         with self._lock:

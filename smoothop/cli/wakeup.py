@@ -23,7 +23,7 @@ class Wakeup:
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
-        os.register_at_fork(after_in_child=_give_back)
+        os.register_at_fork(after_in_child=give_back)  # the pipe is not the child's
 
     def take_over(self) -> list[str]:
         """Take over both signals; return the names of those that were not ours (any more).
@@ -47,8 +47,8 @@ class Wakeup:
             pass
 
 
-def _give_back() -> None:
-    """Let signals to a forked child end the child: the pipe is still this process's."""
+def give_back() -> None:
+    """Let both signals do what they do in any Python process: end it."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from dataclasses import replace
 
 from support.environments import Environment
 from support.terminals import DEADLINE
@@ -142,6 +143,34 @@ def test_a_grace_time_that_is_read_after_the_signal_counts_from_the_signal(tmp_p
     assert ended.returncode == 6
     assert "SIGTERM: stopping, for at most 25 s" in ended.stderr
     assert "main thread stands at" in ended.stderr
+
+
+SLOW_END = """
+import sys, time
+
+class Kept:
+    def __del__(self, say=sys.__stderr__.write, wait=time.sleep):
+        say("not yet\\n")
+        wait(3600)
+
+KEPT = Kept()
+"""
+
+
+def test_a_run_that_has_failed_and_cannot_end_is_ended_by_a_signal(acme, tmp_path):
+    environment = Environment.create(tmp_path / "env")
+    wheel = build_wheel(
+        tmp_path,
+        "slow-end",
+        files={"acme_slow_end.py": SLOW_END},
+        entry_points={"smoothoperator.plugins": {"slow-end": "acme_slow_end"}},
+    )
+    environment.install(wheel)
+    slow = replace(acme, environment=environment)
+    with slow.on_pipe("run", "nothing", cwd=tmp_path) as child:
+        child.read_until("not yet")
+        child.send(signal.SIGTERM)
+        assert child.wait() == -signal.SIGTERM
 
 
 def test_lines_are_coloured_on_a_terminal_only_and_not_with_no_color(acme, tmp_path):

@@ -132,7 +132,7 @@ class History:
             if not error.stuck:
                 self.ledger.fail(f"close names nobody: {error}")
             # With too few threads, those that wait for each other keep them from each other.
-            enough = self.pool_size >= len(self.names)
+            enough = self.pool_size >= 3 * len(self.names)  # as many slots as there may be
             if timeout is None and not self.stuck and self.exact and enough:
                 self.ledger.fail(f"close gave up on a worker that can stop: {error}")
         # With a timeout of its own it may drop a message whose handler is just about to return.
