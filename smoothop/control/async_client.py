@@ -87,9 +87,11 @@ class AsyncClient:
         """Do what `Client.resume` does."""
         return await self._call(requests.action(name, "resume"))
 
-    async def scale(self, name: str, n: int) -> ActionResult:
+    async def scale(
+        self, name: str, n: int, wait: bool = True, timeout: Duration | None = None
+    ) -> ActionResult:
         """Do what `Client.scale` does."""
-        return await self._call(requests.scale(name, n))
+        return await self._call(requests.scale(name, n, wait=wait, timeout=timeout))
 
     async def send(
         self, name: str, message: Any, *, wait: bool = False, timeout: Duration | None = None

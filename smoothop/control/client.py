@@ -120,9 +120,21 @@ class Client:
         """Let a paused worker go on."""
         return self._call(requests.action(name, "resume"))
 
-    def scale(self, name: str, n: int) -> ActionResult:
-        """Let a worker run `n` handle calls side by side."""
-        return self._call(requests.scale(name, n))
+    def scale(
+        self, name: str, n: int, wait: bool = True, timeout: Duration | None = None
+    ) -> ActionResult:
+        """Let a worker run `n` handle calls side by side.
+
+        Args:
+            name: the worker.
+            n: how many.
+            wait: whether to wait until the calls that are now too many have returned.
+            timeout: seconds to wait at most; ``None``: as long as it takes.
+
+        Raises:
+            StopTimeoutError: they did not return in time. No others are begun all the same.
+        """
+        return self._call(requests.scale(name, n, wait=wait, timeout=timeout))
 
     def send(
         self, name: str, message: Any, *, wait: bool = False, timeout: Duration | None = None
