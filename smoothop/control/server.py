@@ -86,7 +86,7 @@ class ControlServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
-        self._failure: OSError | None = None
+        self._failure: str | None = None
         self._closing = asyncio.Event()
 
     @property
@@ -127,8 +127,7 @@ class ControlServer:
         self._thread = thread
         self._ready.wait()
         if self._failure is not None:
-            what = f"the control server cannot start: {self._failure}"
-            raise ControlStartError(what) from self._failure
+            raise ControlStartError(f"the control server cannot start: {self._failure}")
 
     @property
     def place(self) -> Place | None:
@@ -175,7 +174,7 @@ class ControlServer:
             with asyncio.Runner() as runner:
                 runner.run(self._answer(gate, listeners))
         except OSError as error:  # most likely there are no descriptors for an event loop
-            self._failure = error
+            self._failure = str(error)
         finally:
             self._ready.set()
 
