@@ -13,9 +13,9 @@ from smoothop._durations import Duration, seconds
 from smoothop.control import requests
 from smoothop.control.address import Address, addresses, not_running, refused
 from smoothop.control.answers import ActionResult, Health, OperatorInfo, Stacks, WorkerDetails
-from smoothop.control.client import CHUNK, SILENCE
 from smoothop.control.exchange import Exchange
 from smoothop.control.requests import Call, T
+from smoothop.control.sockets import CHUNK, SILENCE
 from smoothop.events import MetricEvent, WorkerSnapshot
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
