@@ -37,6 +37,7 @@ from smoothop.engine.pool import Pool
 from smoothop.engine.receipt import Receipt
 from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
+from smoothop.engine.supervision import Policies
 from smoothop.engine.timers import Timers
 from smoothop.engine.watchdog import Watchdog
 from smoothop.engine.worker import Worker
@@ -126,6 +127,7 @@ class Operator:
         self._views: dict[str, Worker] = {}
         self._removals: dict[str, Completion] = {}
         self._last_calls: HandlerCalls | None = None
+        self._policies = Policies()
         self._rings: list[Ring] = []
         self._observers = Observers(_machine)
         self._timers = Timers(_machine)
