@@ -56,7 +56,8 @@ async def restart(room: Room, request: Request) -> Response:
     if restarted.done() and worker.status is Status.STOPPED:
         room.operator.start(worker.name)
     if limit.wait:
-        await _in_time(request, worker, restarted, limit)
+        what = f"worker {worker.name} was not restarted within {limit.text}: it still stops"
+        await _in_time(request, worker, restarted, limit, what)
     return _answer(worker, "restart", limit, changed=True)
 
 
@@ -76,6 +77,7 @@ async def resume(room: Room, request: Request) -> Response:
 async def scale(room: Room, request: Request) -> Response:
     """Let a worker run another number of handle calls side by side."""
     worker = room.worker(request.path_params["name"])
+    limit = Limit.of(request)
     match parse(await request.body()):
         case {"concurrency": wanted, **others} if not others:
             pass
@@ -84,17 +86,24 @@ async def scale(room: Room, request: Request) -> Response:
     changed = worker.config.concurrency != wanted
     scaled = room.operator.update_config(worker.name, concurrency=wanted)
     room.scaled.add(worker.name)
-    await unless_gone(request, asyncio.wrap_future(scaled))
-    return reply(_result(worker, "concurrency", changed=changed))
+    if limit.wait:
+        what = f"calls of worker {worker.name} that are too many did not return in {limit.text}"
+        await _in_time(request, worker, scaled, limit, what)
+    return _answer(worker, "concurrency", limit, changed=changed)
 
 
-async def _in_time(request: Request, worker: Worker, restarted: Completion, limit: Limit) -> None:
-    """Wait for a restart, which has no limit of its own."""
+async def _in_time(
+    request: Request, worker: Worker, completion: Completion, limit: Limit, what: str
+) -> None:
+    """Wait for something that has no limit of its own.
+
+    Raises:
+        StopTimeoutError: it was not done in time; says `what`, and where the worker stands.
+    """
     try:
         async with asyncio.timeout(limit.seconds):
-            await unless_gone(request, asyncio.wrap_future(restarted))
+            await unless_gone(request, asyncio.wrap_future(completion))
     except TimeoutError:
-        what = f"worker {worker.name} was not restarted within {limit.seconds:g} s: it still stops"
         raise StopTimeoutError(what, {worker.name: worker.stack()}) from None
 
 

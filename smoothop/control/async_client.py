@@ -13,9 +13,9 @@ from smoothop._durations import Duration, seconds
 from smoothop.control import requests
 from smoothop.control.address import Address, addresses, not_running, refused
 from smoothop.control.answers import ActionResult, Health, OperatorInfo, Stacks, WorkerDetails
-from smoothop.control.client import CHUNK, SILENCE
 from smoothop.control.exchange import Exchange
 from smoothop.control.requests import Call, T
+from smoothop.control.sockets import CHUNK, SILENCE
 from smoothop.events import MetricEvent, WorkerSnapshot
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -87,9 +87,11 @@ class AsyncClient:
         """Do what `Client.resume` does."""
         return await self._call(requests.action(name, "resume"))
 
-    async def scale(self, name: str, n: int) -> ActionResult:
+    async def scale(
+        self, name: str, n: int, wait: bool = True, timeout: Duration | None = None
+    ) -> ActionResult:
         """Do what `Client.scale` does."""
-        return await self._call(requests.scale(name, n))
+        return await self._call(requests.scale(name, n, wait=wait, timeout=timeout))
 
     async def send(
         self, name: str, message: Any, *, wait: bool = False, timeout: Duration | None = None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop.control import requests
@@ -17,11 +16,8 @@ from smoothop.control.address import Address, addresses, not_running, refused
 from smoothop.control.answers import ActionResult, Health, OperatorInfo, Stacks, WorkerDetails
 from smoothop.control.exchange import Exchange
 from smoothop.control.requests import Call, T
+from smoothop.control.sockets import SILENCE, connected, received
 from smoothop.events import MetricEvent, WorkerSnapshot
-
-SILENCE: Final = 60.0
-"""Seconds without a sign of life after which a stream of events is given up."""
-CHUNK: Final = 65_536
 
 
 class Client:
@@ -120,9 +116,21 @@ class Client:
         """Let a paused worker go on."""
         return self._call(requests.action(name, "resume"))
 
-    def scale(self, name: str, n: int) -> ActionResult:
-        """Let a worker run `n` handle calls side by side."""
-        return self._call(requests.scale(name, n))
+    def scale(
+        self, name: str, n: int, wait: bool = True, timeout: Duration | None = None
+    ) -> ActionResult:
+        """Let a worker run `n` handle calls side by side.
+
+        Args:
+            name: the worker.
+            n: how many.
+            wait: whether to wait until the calls that are now too many have returned.
+            timeout: seconds to wait at most; ``None``: as long as it takes.
+
+        Raises:
+            StopTimeoutError: they did not return in time. No others are begun all the same.
+        """
+        return self._call(requests.scale(name, n, wait=wait, timeout=timeout))
 
     def send(
         self, name: str, message: Any, *, wait: bool = False, timeout: Duration | None = None
@@ -176,7 +184,7 @@ class Client:
         connection, exchange = self._begin(call)
         with connection:
             while not exchange.over:
-                exchange.receive(_received(connection, deadline))
+                exchange.receive(received(connection, deadline))
         return exchange.result(call)
 
     def _begin(self, call: Call[Any]) -> tuple[socket.socket, Exchange]:
@@ -195,7 +203,7 @@ class Client:
     def _connect(self) -> tuple[socket.socket, Address]:
         for address in self._addresses:
             try:
-                return _connected(address, self._timeout), address
+                return connected(address, self._timeout), address
             except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
                 continue
             except PermissionError as error:
@@ -219,7 +227,7 @@ class EventReader:
         self._waiting: deque[MetricEvent] = deque()
         try:
             while not exchange.raise_if_refused():
-                exchange.receive(_received(connection, deadline))
+                exchange.receive(received(connection, deadline))
         except BaseException:
             connection.close()
             raise
@@ -239,7 +247,7 @@ class EventReader:
             if self._exchange.over:
                 self.close()
                 raise StopIteration
-            self._exchange.receive(_received(self._connection, time.monotonic() + SILENCE))
+            self._exchange.receive(received(self._connection, time.monotonic() + SILENCE))
         return self._waiting.popleft()
 
     def close(self) -> None:
@@ -256,38 +264,3 @@ class EventReader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _connected(address: Address, timeout: float) -> socket.socket:
-    if isinstance(address.where, tuple):
-        return socket.create_connection(address.where, timeout)
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        # With a timeout of Python's own, a full queue of connections would be an error at once.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(timeout))
-        connection.connect(address.where)
-    except BlockingIOError:
-        connection.close()
-        raise TimeoutError("the operator did not accept the connection in time") from None
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _timeval(limit: float) -> bytes:
-    whole = int(limit)
-    return struct.pack("ll", whole, max(1, int((limit - whole) * 1e6)))  # zeros mean: for ever
-
-
-def _received(connection: socket.socket, deadline: float | None) -> bytes:
-    left = None if deadline is None else deadline - time.monotonic()
-    if left is not None and left <= 0:
-        raise TimeoutError("the operator did not answer in time")
-    connection.settimeout(left)
-    try:
-        return connection.recv(CHUNK)
-    except TimeoutError:
-        raise TimeoutError("the operator did not answer in time") from None
-    except ConnectionResetError:
-        return b""  # what has come so far says whether that is all

@@ -43,12 +43,12 @@ async def follow(room: Room, request: Request) -> Response:
     unknown = set(query) - {"worker", "kind"}
     if unknown:
         raise Failure("bad_request", f"{ascii(min(unknown))[:80]}: only worker and kind")
-    worker = query.get("worker")
+    worker = query.get("worker") or None
     if worker is not None:
         room.worker(worker)
     if room.readers >= MOST_READERS:
         raise Failure("too_many", f"{MOST_READERS} follow the events already")
-    kinds = query.getlist("kind") or None
+    kinds = [kind for kind in query.getlist("kind") if kind] or None
     stream = room.operator.metrics(maxsize=ROOM, kinds=kinds, worker=worker)
     return EventResponse(room, request, stream)
 

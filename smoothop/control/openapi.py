@@ -33,6 +33,7 @@ _QUERIES: Final[dict[str, tuple[tuple[str, Schema], ...]]] = {
     "start": _WAITING,
     "stop": _WAITING,
     "restart": _WAITING,
+    "scale": _WAITING,
     "events": (
         ("worker", _NAME),
         ("kind", {"type": "array", "items": {"enum": list(KINDS)}}),
@@ -89,7 +90,7 @@ _ANSWERS: Final[dict[str, dict[int, Schema]]] = {
     "restart": {200: _ACTION, 202: _ACTION},
     "pause": {200: _ACTION},
     "resume": {200: _ACTION},
-    "scale": {200: _ACTION},
+    "scale": {200: _ACTION, 202: _ACTION},
     "send": {200: _OUTCOME, 202: {"type": "object", "properties": {"accepted": {"const": True}}}},
     "stacks": {200: {"$ref": "#/components/schemas/Stacks"}},
     "openapi": {200: {"type": "object"}},

@@ -84,27 +84,15 @@ def action(
     name: str, verb: str, *, wait: bool = True, timeout: Duration | None = None
 ) -> Call[ActionResult]:
     """Ask for an action on a worker."""
-    limit = None if timeout is None else seconds(timeout, "timeout")
-    query = {"wait": "true" if wait else "false"}
-    if limit is not None:
-        query["timeout"] = f"{limit:.3f}"
-    return Call(
-        "POST",
-        f"{_path(name)}/{verb}?{urlencode(query)}",
-        lambda answer: read(ActionResult, answer),
-        patience=limit if wait else 0,
-    )
+    return _waiting("POST", f"{_path(name)}/{verb}", None, wait=wait, timeout=timeout)
 
 
-def scale(name: str, concurrency: int) -> Call[ActionResult]:
+def scale(
+    name: str, concurrency: int, *, wait: bool = True, timeout: Duration | None = None
+) -> Call[ActionResult]:
     """Ask for another number of handle calls side by side."""
-    return Call(
-        "PUT",
-        f"{_path(name)}/concurrency",
-        lambda answer: read(ActionResult, answer),
-        {"concurrency": concurrency},
-        patience=None,
-    )
+    document = {"concurrency": concurrency}
+    return _waiting("PUT", f"{_path(name)}/concurrency", document, wait=wait, timeout=timeout)
 
 
 def message(name: str, content: Any, *, wait: bool, timeout: Duration | None) -> Call[Any]:
@@ -125,6 +113,22 @@ def events(worker: str | None, kinds: Iterable[str] | None) -> Call[None]:
 def stacks() -> Call[Stacks]:
     """Ask where all code stands."""
     return Call("GET", "/stacks", lambda answer: read(Stacks, answer))
+
+
+def _waiting(
+    method: str, path: str, document: Any, *, wait: bool, timeout: Duration | None
+) -> Call[ActionResult]:
+    limit = None if timeout is None else seconds(timeout, "timeout")
+    query = {"wait": "true" if wait else "false"}
+    if limit is not None:
+        query["timeout"] = f"{limit:.3f}"
+    return Call(
+        method,
+        f"{path}?{urlencode(query)}",
+        lambda answer: read(ActionResult, answer),
+        document,
+        patience=limit if wait else 0,
+    )
 
 
 def _path(name: str) -> str:

@@ -20,6 +20,7 @@ from smoothop.assembly.versions import own_version
 from smoothop.control.audit import Audit
 from smoothop.control.claim import BACKLOG, Claim, claim
 from smoothop.control.connections import Crowd
+from smoothop.control.errors import ControlStartError
 from smoothop.control.gate import Gate
 from smoothop.control.guard import Guard
 from smoothop.control.listeners import listening
@@ -85,6 +86,7 @@ class ControlServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
+        self._failure: str | None = None
         self._closing = asyncio.Event()
 
     @property
@@ -107,16 +109,25 @@ class ControlServer:
         room = self._room
         self._claim = claim(room.name, os.environ, room.started_at)
         try:
-            gate = self._gate()
+            self._begin(self._gate(), self._claim.listener)
         except BaseException:
             self.close()
             raise
-        listeners = [one for one in (self._claim.listener, self._tcp) if one is not None]
-        self._thread = threading.Thread(
+
+    def _begin(self, gate: Gate, listener: socket.socket) -> None:
+        """Start the thread and wait until it answers."""
+        listeners = [listener] if self._tcp is None else [listener, self._tcp]
+        thread = threading.Thread(
             target=self._run, args=(gate, listeners), name="smoothop-control", daemon=True
         )
-        self._thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise ControlStartError(f"the control server gets no thread: {error}") from error
+        self._thread = thread
         self._ready.wait()
+        if self._failure is not None:
+            raise ControlStartError(f"the control server cannot start: {self._failure}")
 
     @property
     def place(self) -> Place | None:
@@ -159,7 +170,13 @@ class ControlServer:
         self.close()
 
     def _run(self, gate: Gate, listeners: list[socket.socket]) -> None:
-        asyncio.run(self._answer(gate, listeners))
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._answer(gate, listeners))
+        except OSError as error:  # most likely there are no descriptors for an event loop
+            self._failure = str(error)
+        finally:
+            self._ready.set()
 
     async def _answer(self, gate: Gate, listeners: list[socket.socket]) -> None:
         """Answer until it is closed."""

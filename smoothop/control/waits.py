@@ -32,6 +32,11 @@ class Limit:
     wait: bool
     seconds: float | None
 
+    @property
+    def text(self) -> str:
+        """The limit, for people."""
+        return "no time" if self.seconds is None else f"{self.seconds:g} s"
+
     @classmethod
     def of(cls, request: Request) -> Self:
         """Read the query of a request.

@@ -23,8 +23,8 @@ _holders = 0
 def collector_waits(objects: int) -> Iterator[None]:
     """Let the collector wait in this block, if that many objects are made in it.
 
-    What is garbage meanwhile, of whichever thread, is collected afterwards. A program that has
-    switched the collector off finds it off.
+    What is garbage meanwhile, of whichever thread, is found at the next full collection. A
+    program that has switched the collector off finds it off.
     """
     global _holders  # noqa: PLW0603 - the collector is one for all threads, too
     if objects < MANY or not (gc.isenabled() or _holders):
@@ -39,4 +39,15 @@ def collector_waits(objects: int) -> Iterator[None]:
         with _lock:
             _holders -= 1
             if not _holders:
+                _age_all()
                 gc.enable()
+
+
+def _age_all() -> None:
+    """Make what is new old, without a look at each: or the collector would begin with that.
+
+    Not in a program that keeps objects frozen for itself: they would thaw.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()

@@ -39,6 +39,10 @@ class WorkerLog:
         """Write a WARNING record, with the traceback of `cause` if given."""
         self._write(logging.WARNING, message, args, cause, fields)
 
+    def stuck(self, message: str, stack: str, **fields: object) -> None:
+        """Write a WARNING with the stack of the worker's code."""
+        write_stack(self._logger, message, stack=stack, worker=self._worker, **fields)
+
     def error(
         self, message: str, *args: object, cause: BaseException | None = None, **fields: object
     ) -> None:
@@ -69,6 +73,23 @@ def write(
         return
     with fenced(message):
         logger.log(level, message, *args, exc_info=cause, extra=fields)
+
+
+def write_stack(
+    logger: logging.Logger, message: str, *args: object, stack: str, **fields: object
+) -> None:
+    """Write a WARNING with the stack of some other code, shown as logging shows any stack."""
+    level = logging.WARNING
+    if not _is_wanted(logger, level, message):
+        return
+    with fenced(message):
+        # `Logger.log` can only show the stack of its caller.
+        extra = {"stack": stack, **fields}
+        here = (__file__, 0)
+        record = logger.makeRecord(
+            logger.name, level, *here, message, args, None, extra=extra, sinfo=stack
+        )
+        logger.handle(record)
 
 
 @contextmanager

@@ -162,7 +162,8 @@ class Mailbox:
         if sleeper not in self.sleepers:  # no lock: who woke it has forgotten it, for good
             return
         with self.lock:
-            self._forget(sleeper)
+            if sleeper in self.sleepers:
+                self._forget(sleeper)
 
     # -- the owner's side
 

@@ -148,8 +148,9 @@ class Watch:
         blockers = self._pool.crew.blockers()
         lines = [f"  {name}: {last_line(stack)}" for name, stack in blockers]
         text = (
-            f"pool exhausted: none of its {look.carriers} threads has come back for "
-            f"{EXHAUSTED_AFTER:g} s, and {look.waiting} workers wait for one"
+            f"pool exhausted: none of its threads ({look.carriers}) has come back for "
+            f"{EXHAUSTED_AFTER:g} s, and others wait for one ({look.waiting}); allow more with "
+            "pool_size, or give these threads of their own"
         )
         logs.write(
             self._pool.logger,

@@ -8,11 +8,11 @@ threads only read `phase`, `since` and `receipt`, and set `attention`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.context import AsyncContext, Context
+from smoothop.engine.panics import panicked
 from smoothop.engine.supervision import (
-    ABANDONED,
     CALL,
     SET_UP,
     Decision,
@@ -22,8 +22,8 @@ from smoothop.engine.supervision import (
     Wait,
 )
 from smoothop.engine.texts import error_text
-from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
-from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, HandleEvent, Phase
+from smoothop.errors import HandlerFailedError
+from smoothop.events import BACKOFF, HANDLING, IDLE, STARTING, STOPPING, Phase
 from smoothop.results import DONE, FAIL, HandleResult, wrong_result
 
 if TYPE_CHECKING:
@@ -32,19 +32,8 @@ if TYPE_CHECKING:
     from smoothop.engine.mailbox import Sleeper
     from smoothop.engine.receipt import Receipt
     from smoothop.engine.run import Run
+    from smoothop.engine.runner import Runner
     from smoothop.engine.waiting import Wakeable
-
-
-class Runner(Protocol):
-    """Drives a slot, where more than the slot's own flags must be told that it is to stop."""
-
-    def asked_to_stop(self) -> None:
-        """The worker was asked to stop; called from any thread, perhaps more than once."""
-        ...
-
-    def abandoned(self) -> None:
-        """The slot was replaced: end its running call, if that can be done; from any thread."""
-        ...
 
 
 class Slot:
@@ -62,6 +51,7 @@ class Slot:
             between two calls sets it to ``None``, or the slot would be taken for stuck.
         until: monotonic time when the present sleep ends.
         reported: the `since` of the call that was reported as stuck.
+        supervision: its state machine.
         receipt: that of the message being handled.
         handled: how many calls of `handle` have returned.
         waits_for: what its handler waits for without limit.
@@ -79,7 +69,6 @@ class Slot:
         "_message_only",
         "_monotonic",
         "_polling",
-        "_supervision",
         "attention",
         "calls",
         "core",
@@ -96,6 +85,7 @@ class Slot:
         "runner",
         "since",
         "stack",
+        "supervision",
         "until",
         "waiter",
         "waits_for",
@@ -124,7 +114,7 @@ class Slot:
         self.stack: Callable[[], str] = _not_begun
         # In a child process each slot has a handler of its own.
         is_set_up = run.is_set_up and run.recipe is None
-        self._supervision = Supervision(run.budget, is_set_up=is_set_up)
+        self.supervision = Supervision(run.budget, is_set_up=is_set_up)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
         self._polling = self._make_context(self)
@@ -183,7 +173,7 @@ class Slot:
 
     def nothing_to_call(self) -> Decision:
         """Answer what follows when `next_context` gave none."""
-        return self._look() if self.attention else self._supervision.out_of_messages()
+        return self._look() if self.attention else self.supervision.out_of_messages()
 
     def tears_down(self) -> bool:
         """Tell, once its loop has ended, whether it is this slot that calls `teardown`."""
@@ -208,7 +198,7 @@ class Slot:
 
     def set_up(self) -> Decision:
         """`setup` returned."""
-        self._supervision.set_up()
+        self.supervision.set_up()
         self.core.slot_set_up(self)
         return self._go_on()
 
@@ -228,7 +218,7 @@ class Slot:
         else:
             made.append(call)
         if core.audience.handle or status is FAIL:
-            self._report(result, began, now)
+            core.returned(result, began, now, call[3])
         if receipt is not None:
             self.receipt = None
             if result.error is None:
@@ -237,49 +227,11 @@ class Slot:
                 self._settle_fail(receipt, result.error)
         if status is DONE and not self._budget.in_a_row:
             return CALL
-        return self._supervision.handled(result, now)
+        return self.supervision.handled(result, now)
 
     def panicked(self, error: BaseException) -> Decision:
         """`error` left `setup` or `handle`."""
-        core, run, now = self.core, self.run, self._monotonic()
-        with core.lock:
-            # Nor does what comes after the last panic that counted, in another slot.
-            late = (
-                run.stopping
-                or self.dismissed == ABANDONED
-                or (run.leaving and run.reason == "panic limit")
-            )
-            if not late:
-                attempts = run.budget.add(now)
-                decision = self._supervision.panicked(attempts, now, core.machine.chance())
-                if isinstance(decision, End):
-                    # With the lock, so that a start that comes now is remembered.
-                    run.leave("panic limit")
-        if late:
-            return self.interrupted(error)
-        core.panicked(attempts, error, self._waited(self.since))
-        if isinstance(decision, End):
-            core.log.error("max panic attempts reached", attempts=attempts)
-        else:
-            pause = (decision.until or now) - now
-            core.log.info("backing off after panic", duration=pause, attempt=attempts)
-        self._settle_failed(
-            HandlerPanickedError,
-            f"worker {core.name}: handler panicked: {error_text(error)}",
-            error,
-        )
-        if isinstance(decision, End):
-            core.tell_slots(run)
-        return decision
-
-    def interrupted(self, error: BaseException) -> Decision:
-        """`error` left user code after it was given up or asked to stop: that is no panic."""
-        core = self.core
-        if type(error).__name__ != "CancelledError":
-            core.log.warning("handler raised while stopping", cause=error)
-        text = f"worker {core.name} was asked to stop and did not finish the message"
-        self._settle_failed(MessageDroppedError, text, error)
-        return End(self.dismissed or self.run.reason)
+        return panicked(self, error)
 
     def woken(self, sleeper: Sleeper | None) -> Decision:
         """The sleep has ended, for whatever reason."""
@@ -291,7 +243,7 @@ class Slot:
     def lose_setup(self) -> None:
         """What was set up is gone: `setup` is due again, before any message; from any thread."""
         with self.core.lock:
-            self._supervision.lose_setup()
+            self.supervision.lose_setup()
             self.attention = True
 
     # -- inside
@@ -300,7 +252,7 @@ class Slot:
         if self.attention:
             return self._look()
         now, message = self._monotonic(), bool(self._mailbox.queue)
-        return self._entered(self._supervision.woken(now, message=message))
+        return self._entered(self.supervision.woken(now, message=message))
 
     def _look(self) -> Decision:
         core, message = self.core, bool(self._mailbox.queue)
@@ -309,7 +261,7 @@ class Slot:
             away = self.run.called_away(self)
             paused = core.pause is not None
         now = self._monotonic()
-        return self._entered(self._supervision.looked_up(away, now, paused=paused, message=message))
+        return self._entered(self.supervision.looked_up(away, now, paused=paused, message=message))
 
     def _entered(self, decision: Decision) -> Decision:
         if decision is CALL:
@@ -321,28 +273,7 @@ class Slot:
             self.phase = STOPPING
         return decision
 
-    def _report(self, result: HandleResult, began: float, now: float) -> None:
-        core, receipt = self.core, self.receipt
-        text = None if result.error is None else error_text(result.error)
-        raw = (
-            HandleEvent,
-            core.name,
-            core.machine.time(),
-            result.status,
-            now - began,
-            receipt is not None,
-            text,
-            None if receipt is None else began - receipt.accepted_at,
-        )
-        if text is None:
-            for listener in core.audience.handle:
-                listener.put(raw)
-        else:
-            core.note_error(text)
-            core.log.error("handle error: %s", text, error=text)
-            core.publish(core.audience.handle, raw)
-
-    def _waited(self, began: float | None) -> float | None:
+    def waited(self, began: float | None) -> float | None:
         """Return how long the message of the call that began then was in the mailbox."""
         if self.receipt is None or began is None:
             return None
@@ -352,7 +283,8 @@ class Slot:
         text = f"worker {self.core.name}: handler failed: {error_text(error)}"
         receipt.settle(None, (HandlerFailedError, text), error)
 
-    def _settle_failed(self, kind: type[Any], text: str, cause: BaseException) -> None:
+    def settle_failed(self, kind: type[Any], text: str, cause: BaseException) -> None:
+        """Give the message that is being handled, if there is one, this failure as its outcome."""
         receipt, self.receipt = self.receipt, None
         if receipt is not None:
             receipt.settle(None, (kind, text), cause)

@@ -7,7 +7,6 @@ in its call.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -132,21 +131,15 @@ class Watchdog:
         slot.reported = call.since
         duration = self._machine.monotonic() - call.since
         core.note("stuck", f"slot {slot.number}")
-        core.log.warning("handler stuck", duration=duration, stack=stack)
+        core.log.stuck("handler stuck", stack, duration=duration)
         raw = (StuckEvent, core.name, self._machine.time(), duration, stack)
         core.publish(core.audience.stuck, raw)
         if slot.run.config.on_stuck == "replace":
             replace(core, slot, call.since, call.subject)  # type: ignore[arg-type]  # as put in above
 
     def _tell_blocked(self, beat: LoopBeat, duration: float) -> None:
-        logs.write(
-            self._logger,
-            logging.WARNING,
-            "event loop blocked by %s",
-            beat.blocked_by(),
-            duration=duration,
-            stack=beat.stack(),
-        )
+        message, who, stack = "event loop blocked by %s", beat.blocked_by(), beat.stack()
+        logs.write_stack(self._logger, message, who, stack=stack, duration=duration)
 
 
 def set_alarm(operator: Operator, alarm: Alarm) -> None:

@@ -11,8 +11,8 @@ from smoothop.engine.logs import WorkerLog, handler_logger
 from smoothop.engine.mailbox import Mailbox
 from smoothop.engine.streams import NOBODY, Audience, Listener, RawEvent, Ring
 from smoothop.engine.tempo import CALLS, packed
-from smoothop.engine.texts import traceback_text, typed_text
-from smoothop.events import DispatchEvent, PanicEvent
+from smoothop.engine.texts import error_text, traceback_text, typed_text
+from smoothop.events import DispatchEvent, HandleEvent, PanicEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from smoothop.engine.machine import Machine
     from smoothop.engine.observing import EnterDispatch, Watch
     from smoothop.engine.tempo import RawCall, Times
+    from smoothop.results import HandleResult
 
 
 class WorkerNews:
@@ -96,6 +97,36 @@ class WorkerNews:
         return self._handler_logger
 
     # -- what has happened
+
+    def returned(
+        self, result: HandleResult, began: float, now: float, accepted_at: float | None
+    ) -> None:
+        """A call has returned that somebody is to be told of, because he listens or it failed.
+
+        Args:
+            result: what it returned.
+            began: monotonic time when it was called.
+            now: monotonic time when it returned.
+            accepted_at: monotonic time when its message was accepted, if it had one.
+        """
+        text = None if result.error is None else error_text(result.error)
+        raw = (
+            HandleEvent,
+            self.name,
+            self.machine.time(),
+            result.status,
+            now - began,
+            accepted_at is not None,
+            text,
+            None if accepted_at is None else began - accepted_at,
+        )
+        if text is None:
+            for listener in self.audience.handle:
+                listener.put(raw)
+        else:
+            self.note_error(text)
+            self.log.error("handle error: %s", text, error=text)
+            self.publish(self.audience.handle, raw)
 
     def panicked(self, attempts: int, error: BaseException, waited: float | None) -> None:
         """An exception has left user code, as the `attempts`-th of those that count."""

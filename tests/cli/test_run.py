@@ -91,7 +91,9 @@ def test_a_stuck_worker_ends_the_run_with_exit_code_1_if_it_is_to(acme, tmp_path
     write("[workers.stubborn]\nstuck_after = '200ms'\non_stuck = 'exit'\n")
     with acme.on_pipe("run", "stubborn", "--grace", "200ms", cwd=tmp_path) as child:
         assert child.wait() == 1
-    assert "handler stuck" in child.text
+    said, _, stack = child.text.partition("WARNING handler stuck (0.2")
+    assert "stubborn | " in said
+    assert "stubborn |     lock.acquire()" in stack.partition("; stopping")[0]
     assert "worker 'stubborn' is stuck at File" in child.text
     assert "in handle: lock.acquire(); stopping" in child.text
     assert "Timeout (" not in child.text.partition("; stopping")[0]  # nobody keeps Python's lock

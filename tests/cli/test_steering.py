@@ -372,6 +372,14 @@ def test_scale_lets_a_worker_run_several_calls(operator):
     operator("scale", "idler", "1")
 
 
+def test_calls_that_are_too_many_are_waited_for_as_long_as_one_likes(fresh):
+    fresh("scale", "waiter", "2")
+    late = fresh("scale", "waiter", "1", "--timeout", "100ms")
+    assert (late.returncode, late.stdout) == (1, "")
+    assert "calls of worker waiter that are too many did not return in 0.1 s" in late.stderr
+    assert fresh("scale", "waiter", "2", "--no-wait").stdout == "waiter: scaled\n"
+
+
 def test_inspect_adds_what_the_live_worker_does_to_what_is_known_of_its_handler(operator):
     known = operator.json("inspect", "idler")
     assert (known["name"], known["kind"], known["workers"]["idler"]["handler"]) == (

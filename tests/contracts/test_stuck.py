@@ -81,6 +81,7 @@ def test_a_call_that_takes_too_long_is_told_once_with_the_line_it_stands_at(op, 
     (record,) = [one for one in caplog.records if one.message == "handler stuck"]
     assert (record.worker, record.duration, record.stack) == ("w", event.duration, event.stack)
     assert record.levelno == logging.WARNING
+    assert logging.Formatter().format(record) == f"handler stuck\n{event.stack}"
     hanging.leave.open()
     assert receipt.result(DEADLINE) == "hang"
     assert op.dispatch("w", 2).result(DEADLINE) == 2

@@ -4,6 +4,8 @@ import asyncio
 import inspect
 import os
 import socket
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -284,3 +286,10 @@ def test_operator_stops_its_workers_but_goes_on_where_it_is_embedded(running):
     one = running()
     assert one.client.stop_operator() is False
     assert one.client.start("echo").status == "running"
+
+
+def test_a_client_imports_no_server_and_no_event_loop():
+    program = "import sys, smoothop.control; smoothop.control.Client; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+    assert "h11" in loaded
+    assert not {"starlette", "uvicorn", "asyncio", "pydantic", "typer"} & set(loaded)

@@ -5,6 +5,8 @@ import http.client
 import json
 import logging
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -306,6 +308,34 @@ def test_address_that_is_taken_is_told_and_the_name_given_back(running):
             ControlServer(operator, name="a", http=address).start()
         with ControlServer(operator, name="a"):
             assert Client("a").operator().state == "running"
+
+
+NO_DESCRIPTORS = """
+import os, resource
+from smoothop import Operator
+from smoothop.control import Client, ControlServer, ControlStartError
+with Operator() as operator:
+    made = ControlServer(operator, name="a")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = os.open("/dev/null", os.O_RDONLY)
+    os.close(highest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2, before[1]))  # for lock and socket
+    try:
+        made.start()
+    except ControlStartError as error:
+        print(error)
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    with ControlServer(operator, name="a"):
+        print(Client("a").operator().state)
+"""
+
+
+def test_server_without_descriptors_for_a_loop_does_not_start_and_is_not_waited_for():
+    # In a process of its own: an event loop that Python cannot finish complains at its end.
+    told = subprocess.check_output([sys.executable, "-c", NO_DESCRIPTORS], text=True, timeout=30)
+    failure, state = told.splitlines()
+    assert "Too many open files" in failure
+    assert state == "running"
 
 
 def test_server_can_be_inside_or_around_its_operator(run_directory):

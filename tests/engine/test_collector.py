@@ -1,16 +1,30 @@
 """The garbage collector waits while very many workers are started, and only then."""
 
 import gc
+import weakref
 
 import pytest
 
 from smoothop.engine.collector import MANY, collector_waits
 
 
+class Kept:
+    """Something the collector looks at."""
+
+
 @pytest.fixture(autouse=True)
 def _on_again():
     yield
     gc.enable()
+
+
+@pytest.fixture
+def _nothing_is_frozen():
+    """Thaw what the test session has frozen for speed."""
+    gc.unfreeze()
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def test_it_waits_while_many_objects_are_made():
@@ -35,6 +49,27 @@ def test_a_program_that_has_switched_it_off_finds_it_off():
     with collector_waits(MANY):
         pass
     assert not gc.isenabled()
+
+
+@pytest.mark.usefixtures("_nothing_is_frozen")
+def test_what_was_made_meanwhile_is_old_and_found_all_the_same_if_it_is_garbage():
+    with collector_waits(MANY):
+        kept = Kept()
+        kept.itself = garbage = Kept()
+        garbage.itself = garbage
+        seen = weakref.ref(garbage)
+    assert any(one is kept for one in gc.get_objects(generation=2))
+    kept.itself = garbage = None
+    gc.collect()
+    assert seen() is None
+
+
+def test_what_a_program_has_frozen_stays_frozen():
+    frozen = gc.get_freeze_count()
+    assert frozen  # by the test session
+    with collector_waits(MANY):
+        pass
+    assert gc.get_freeze_count() == frozen
 
 
 def test_of_two_at_a_time_the_last_lets_it_go_on():

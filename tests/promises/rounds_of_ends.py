@@ -49,7 +49,7 @@ class Run:
         self.sent: list[float] = []
         self.next: float | None = None
         self.life, theirs = os.pipe()
-        self.output, out = pty.openpty() if plan["tty"] else os.pipe()
+        self.output, out = terminal() if plan["tty"] else os.pipe()
         start = self._fork if plan["forked"] else self._exec
         self._pid = start(arguments, theirs, out)
         os.close(theirs)
@@ -126,6 +126,15 @@ class Run:
             "entered": b"(" in self.signs,
             "text": self.text.decode(errors="replace").replace("\r\n", "\n"),
         }
+
+
+def terminal() -> tuple[int, int]:
+    """Return both ends of a terminal on which ^C throws away no output that nobody has read yet."""
+    ours, theirs = pty.openpty()
+    settings = termios.tcgetattr(theirs)
+    settings[3] |= termios.NOFLSH
+    termios.tcsetattr(theirs, termios.TCSANOW, settings)
+    return ours, theirs
 
 
 def play(plans: list[dict], directory: Path) -> None:

@@ -27,7 +27,7 @@ from smoothop.control.table import ENTRIES
 SCRIPT = Path(__file__).parent / "server_under_fire.py"
 ANSWER = 0.1
 """Seconds in which a valid client has its answer."""
-IN_A_ROW = 3
+IN_A_ROW = 5
 BATCH = 100
 
 pytestmark = pytest.mark.alone

@@ -19,7 +19,7 @@ from support.mortal import Mortal
 
 from smoothop import Config, HandlerPanickedError, Operator, done
 
-WORKERS = 4
+WORKERS = 5
 DEATHS = {
     "exit": "ended with exit code 3",
     "kill": "was killed by SIGKILL",
@@ -53,17 +53,17 @@ def one_death(op, bell, worker, kind, pid):
     return following.result(DEADLINE)
 
 
-def deaths_of(op, bell, worker, number):
+def deaths_of(op, bell, worker, kind, number):
     pid = op.dispatch(worker, "live").result(DEADLINE)
-    kinds = list(DEATHS)
-    for death in range(number):
-        before, pid = pid, one_death(op, bell, worker, kinds[death % len(kinds)], pid)
+    for _ in range(number):
+        before, pid = pid, one_death(op, bell, worker, kind, pid)
         assert pid != before
     return number
 
 
-def test_every_death_of_a_child_is_a_panic_that_says_how(sized):
-    each = sized(ci=200, soak=5_000) // WORKERS
+@pytest.mark.parametrize("kind", DEATHS)
+def test_every_death_of_a_child_is_a_panic_that_says_how(kind, sized):
+    each = sized(ci=200, soak=5_000) // len(DEATHS) // WORKERS
     with Operator() as op, ThreadPoolExecutor(WORKERS) as threads:
         names = [f"w{number}" for number in range(WORKERS)]
         views = [op.add_handler(name, Mortal(), CONFIG) for name in names]
@@ -73,7 +73,7 @@ def test_every_death_of_a_child_is_a_panic_that_says_how(sized):
         op.start_all()
         pid = op.dispatch("bystander", "live").result(DEADLINE)
         assert (
-            list(threads.map(lambda name: deaths_of(op, bell, name, each), names))
+            list(threads.map(lambda name: deaths_of(op, bell, name, kind, each), names))
             == [each] * WORKERS
         )
         assert [view.snapshot().panics for view in views] == [each] * WORKERS

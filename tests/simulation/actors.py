@@ -51,6 +51,7 @@ class Actor:
         self.setup_fails = self.draw.choice((0, 0, 0.3))
         self.panics = self.draw.choice((0, 0.1, 0.4))
         self.stuck = history.stuck and self.draw.random() < 0.5
+        self.replaced = False  # its slots are replaced when they are stuck
         self.crowded = False  # it has, or had, several slots: then less can be foretold
 
     async def _inside(self, ctx: Any, what: str) -> Any:
@@ -101,6 +102,7 @@ class Actor:
     async def _handle(self, ctx: Any) -> Any:
         entry, draw = ctx.message, self.draw
         if entry is not None:
+            entry.replaceable = self.replaced
             self.history.ledger.delivered(entry, self, crowded=self.crowded)
         await self._something(ctx)
         if draw.random() < self.panics:
@@ -202,7 +204,10 @@ class AsyncActor(Actor):
 
 def drawn_config(draw: Random) -> Config:
     """Return a config for a worker."""
+    stuck_after = draw.choice((0,) * 5 + (0.1,))
     return Config(
+        stuck_after=stuck_after,
+        on_stuck=draw.choice(("report", "replace")) if stuck_after else "report",
         max_panic_attempts=draw.choice((0, 0, 1, 3)),
         panic_backoff=draw.choice((0, 0.1, 0.5)),
         panic_backoff_max=draw.choice((0, 0.5, 3)),

@@ -132,7 +132,7 @@ class History:
             if not error.stuck:
                 self.ledger.fail(f"close names nobody: {error}")
             # With too few threads, those that wait for each other keep them from each other.
-            enough = self.pool_size >= len(self.names)
+            enough = self.pool_size >= 3 * len(self.names)  # as many slots as there may be
             if timeout is None and not self.stuck and self.exact and enough:
                 self.ledger.fail(f"close gave up on a worker that can stop: {error}")
         # With a timeout of its own it may drop a message whose handler is just about to return.
@@ -148,7 +148,8 @@ class History:
         kind = AsyncActor if is_async else SyncActor
         actor = kind(self, name, len(self.views), ways)
         config = drawn_config(draw)
-        actor.crowded = config.concurrency > 1
+        actor.crowded = config.concurrency > 1 or config.on_stuck == "replace"
+        actor.replaced = config.on_stuck == "replace"
         view = self.operator.add_handler(name, actor, config)
         self.actors[name] = actor
         self.views.append((view, actor))
@@ -280,6 +281,11 @@ class _Log(logging.Logger):
     def error(self, msg: object, *_: object, **__: object) -> None:
         """The loop's own trouble: a fence did not hold."""
         self._history.ledger.fail(str(msg))
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Take a record that was made for it: it shows a stack."""
+        extra = {"worker": "(nobody)", **vars(record)}
+        self.log(record.levelno, record.msg, *(record.args or ()), extra=extra)
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         history, machine = self._history, self._history.machine

@@ -22,6 +22,7 @@ class Entry:
     state: str = "trying"  # then "accepted" or "refused"
     receipt: Receipt | None = None
     delivered: int = 0
+    replaceable: bool = False
     came_to: tuple[str, Any] = ("nothing", None)
     seen: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -118,8 +119,10 @@ def outcome_of(receipt: Receipt) -> tuple[str, Any]:
 
 def _agrees(entry: Entry, outcome: tuple[str, Any], *, abandoned: bool) -> bool:
     if outcome[0] == "dropped":
-        # Undelivered, or what it raised came because it was asked to stop, or close gave up on it.
-        return not entry.delivered or entry.came_to[0] == "panicked" or abandoned
+        # Undelivered, or what it raised came because it was asked to stop, or close gave up on it,
+        # or its slot was replaced.
+        given_up = abandoned or entry.replaceable
+        return not entry.delivered or entry.came_to[0] == "panicked" or given_up
     return entry.delivered == 1 and entry.came_to == outcome
 
 

@@ -50,6 +50,9 @@ class Child:
         """Start a command with stdin, stdout and stderr on a new pseudo-terminal."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+        settings = termios.tcgetattr(theirs)
+        settings[3] |= termios.NOFLSH  # Ctrl-C throws away no output that is not read yet
+        termios.tcsetattr(theirs, termios.TCSANOW, settings)
         process = subprocess.Popen(
             [sys.executable, "-c", _TAKE_TERMINAL, *command],
             stdin=theirs,
