@@ -39,6 +39,7 @@ from smoothop.engine.watching.observing import (
 from smoothop.engine.watching.streams import MetricStream, Ring, checked_kinds, checked_maxsize
 from smoothop.engine.watching.watchdog import Watchdog
 from smoothop.engine.worker.core import WorkerCore
+from smoothop.engine.worker.supervision import Policies
 from smoothop.engine.worker.view import Worker
 from smoothop.errors import (
     InvalidHandlerError,
@@ -126,6 +127,7 @@ class Operator:
         self._views: dict[str, Worker] = {}
         self._removals: dict[str, Completion] = {}
         self._last_calls: HandlerCalls | None = None
+        self._policies = Policies()
         self._rings: list[Ring] = []
         self._observers = Observers(_machine)
         self._timers = Timers(_machine)

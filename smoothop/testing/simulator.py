@@ -6,6 +6,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
+from smoothop.engine.collector import MANY, collector_waits
 from smoothop.testing.carriers import Carriers
 from smoothop.testing.event_loop import SimEventLoop
 from smoothop.testing.locks import SimGate, SimLock
@@ -29,9 +30,9 @@ class SimMachine:
     """Runs the production engine under virtual time, one thread at a time, from a seed.
 
     The same seed, style and program give the same history, to the byte of `trace`, as long as the
-    program itself takes nothing else from outside (real time, ``id()``, the order of a set,
-    garbage collection: switch that off while it runs). Everything that uses the machine must
-    happen inside `run`.
+    program itself takes nothing else from outside (real time, ``id()``, the order of a set).
+    Everything that uses the machine must happen inside `run`, during which the garbage collector
+    is off: when it runs depends on all that the process did before.
 
     The two clocks are apart: `jump_wall` moves `time` alone, which is what a set clock and a
     suspended machine do; `stall` lets time pass for both while nobody runs, as when
@@ -59,7 +60,8 @@ class SimMachine:
             BaseException: what left `main` or another thread.
         """
         try:
-            return self._scheduler.run(main)
+            with collector_waits(MANY):  # whatever it makes: what it finds would take switch points
+                return self._scheduler.run(main)
         finally:
             if self._own_carriers is not None:
                 self._own_carriers.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from support.sizes import Sized
 
 TESTS = Path(__file__).parents[1]
+TRACE = re.compile(r"^(\d+) ([0-9a-f]{64})$", re.MULTILINE)
+BY_LINE = (10, 13, 31, 51)
+"""Seeds that switch at lines of the engine: what it remembers of an earlier seed shows in these."""
 WARNINGS = ("-W", "error", "-X", "utf8")
 
 
@@ -66,9 +70,20 @@ def test_jumps_of_the_wall_clock_change_nothing(sized: Sized) -> None:
 @pytest.mark.timeout(300)
 def test_the_same_seed_gives_the_same_trace_in_every_process() -> None:
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-    runs = [
-        outputs([run_seeds("histories", 0, 100, cores[0], SMOOTHOP_TRACES="1", PYTHONHASHSEED=h)])
-        for h in ("0", "1", "2")
-    ]
-    assert len(runs[0][0].splitlines()) == 100
-    assert runs[0] == runs[1] == runs[2]
+    shares = [(0, 100), (99, -1), *((seed, seed + 1) for seed in BY_LINE)]
+    said = outputs(
+        [
+            run_seeds(
+                "histories",
+                *share,
+                cores[number % len(cores)],
+                SMOOTHOP_TRACES="1",
+                PYTHONHASHSEED=str(number),
+            )
+            for number, share in enumerate(shares)
+        ]
+    )
+    forth, back, *alone = [dict(TRACE.findall(text)) for text in said]
+    assert len(forth) == 100
+    assert forth == back
+    assert alone == [{str(seed): forth[str(seed)]} for seed in BY_LINE]

@@ -1,6 +1,7 @@
 """The simulated machine itself."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -155,3 +156,30 @@ def test_another_seed_gives_another_order() -> None:
     orders = {order(seed) for seed in range(20)}
     assert len(orders) > 10
     assert order(3) == order(3)
+
+
+def test_garbage_is_not_collected_while_a_simulation_runs() -> None:
+    machine = SimMachine(10)
+
+    class Cycle:
+        """Takes a lock when it is collected, as the end of a lost stream does."""
+
+        def __init__(self) -> None:
+            self.itself, self.lock = self, machine.lock()
+
+        def __del__(self) -> None:
+            with self.lock:
+                pass
+
+    def main() -> None:
+        for _ in range(100):
+            Cycle()
+
+    usual = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        machine.run(main)
+    finally:
+        gc.set_threshold(*usual)
+    assert machine.steps == 0
+    assert gc.isenabled()

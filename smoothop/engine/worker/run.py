@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from smoothop.engine.waiting import MAKING, Latch
 from smoothop.engine.worker.slot import Slot
-from smoothop.engine.worker.supervision import ABANDONED, SURPLUS, LeaveReason, PanicBudget, Policy
+from smoothop.engine.worker.supervision import ABANDONED, SURPLUS, LeaveReason, PanicBudget
 
 if TYPE_CHECKING:
     from smoothop.config import Config
@@ -69,7 +69,8 @@ class Run:
     def __init__(self, core: WorkerCore) -> None:
         self._core = core
         self.config: Config = core.config
-        self.budget: PanicBudget = PanicBudget(Policy.of(core.config))
+        policies = core.operator._policies  # noqa: SLF001 - the engine's own door
+        self.budget: PanicBudget = PanicBudget(policies.of(core.config))
         self.begun = False
         self.recipe: bytes | None = core.recipe()
         self.is_set_up: bool = core.calls.setup is None and self.recipe is None

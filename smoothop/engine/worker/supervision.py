@@ -85,16 +85,7 @@ class Policy:
 
     @classmethod
     def of(cls, config: Config) -> Policy:
-        """Return the policy that `config` asks for; workers that share a config share it."""
-        for known, policy in _latest:
-            if known is config:
-                return policy
-        policy = cls._of(config)
-        _latest[:] = [(config, policy)]
-        return policy
-
-    @classmethod
-    def _of(cls, config: Config) -> Policy:
+        """Return the policy that `config` asks for."""
         most = seconds(config.panic_backoff_max, "panic_backoff_max")
         base = seconds(config.panic_backoff, "panic_backoff") or DEFAULT_BACKOFF
         return cls(
@@ -105,8 +96,27 @@ class Policy:
         )
 
 
-_latest: list[tuple[Config, Policy]] = []
-"""The config last asked for, by identity: to compare two would cost as much as a new policy."""
+class Policies:
+    """Gives the workers of one operator that share a config the same policy.
+
+    It belongs to the operator, not to the process: what an operator does must not depend on
+    which others there were before it.
+    """
+
+    __slots__ = ("_latest",)
+
+    def __init__(self) -> None:
+        self._latest: tuple[Config, Policy] | None = None
+
+    def of(self, config: Config) -> Policy:
+        """Return the policy of `config`: that of the last one asked for, if it is the same object.
+
+        To compare two configs would cost as much as a new policy.
+        """
+        latest = self._latest
+        if latest is None or latest[0] is not config:
+            latest = self._latest = config, Policy.of(config)
+        return latest[1]
 
 
 class PanicBudget:
