@@ -25,7 +25,7 @@ from typing import Any, Final
 from bench import hooks_prometheus
 from smoothop import Config, Operator, Registry, done, hookimpl
 from smoothop.engine.completion import Completion
-from smoothop.engine.streams import make_event
+from smoothop.engine.watching.streams import make_event
 
 ROUNDS: Final = 5
 BUDGET: Final = 0.001

@@ -34,7 +34,7 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     ("py:.*", r"(?!smoothop\.).*"),
     ("py:.*", r"smoothop\.(.*\.)?_\w+"),
-    ("py:.*", r"smoothop\.engine\.(operator\.HandlerSource|observing\.Observer)"),
+    ("py:.*", r"smoothop\.engine\.(operator\.HandlerSource|watching\.observing\.Observer)"),
     ("py:.*", r"smoothop\.testing\.recording\.E"),
     ("py:.*", r"smoothop\.plugins\.switches\.Switches"),
 ]

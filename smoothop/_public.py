@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from smoothop.config import Config
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.completion import Completion
-from smoothop.engine.context import AsyncContext, Context
-from smoothop.engine.observing import ObserverInfo
+from smoothop.engine.messages.receipt import Receipt
 from smoothop.engine.operator import Operator
-from smoothop.engine.receipt import Receipt
-from smoothop.engine.streams import MetricStream
-from smoothop.engine.worker import Worker
+from smoothop.engine.watching.observing import ObserverInfo
+from smoothop.engine.watching.streams import MetricStream
+from smoothop.engine.worker.context import AsyncContext, Context
+from smoothop.engine.worker.view import Worker
 from smoothop.errors import (
     ConfigError,
     DispatchTimeoutError,

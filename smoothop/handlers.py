@@ -19,7 +19,7 @@ from smoothop.config import Config
 from smoothop.errors import InvalidHandlerError
 
 if TYPE_CHECKING:
-    from smoothop.engine.context import AsyncContext, Context
+    from smoothop.engine.worker.context import AsyncContext, Context
     from smoothop.results import HandleResult
 
 _F = TypeVar("_F", bound=Callable[[], object])

@@ -45,9 +45,9 @@ from pluggy import HookimplMarker, HookspecMarker
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from smoothop.engine.context import AsyncContext, Context
     from smoothop.engine.operator import Operator
-    from smoothop.engine.worker import Worker
+    from smoothop.engine.worker.context import AsyncContext, Context
+    from smoothop.engine.worker.view import Worker
     from smoothop.events import (
         DispatchEvent,
         HandleEvent,

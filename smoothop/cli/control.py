@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from smoothop.assembly.resolve import Resolved
     from smoothop.cli.signals import SignalLadder
     from smoothop.control.dump import StackDump
-    from smoothop.control.server import ControlServer
+    from smoothop.control.server.server import ControlServer
     from smoothop.plugins.registry import Registry
 
 
@@ -45,8 +45,8 @@ def start_control(
     if not value["enabled"]:
         return Control()
     from smoothop.control.dump import StackDump  # noqa: PLC0415 - only with control
-    from smoothop.control.facts import facts_of  # noqa: PLC0415 - takes 100 ms
-    from smoothop.control.server import ControlServer  # noqa: PLC0415 - the same
+    from smoothop.control.server.facts import facts_of  # noqa: PLC0415 - takes 100 ms
+    from smoothop.control.server.server import ControlServer  # noqa: PLC0415 - the same
 
     def end() -> None:
         ladder.begin_stop()

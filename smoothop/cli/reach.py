@@ -12,7 +12,7 @@ from smoothop.errors import SmoothopError
 
 if TYPE_CHECKING:
     from smoothop.cli.application import Invocation
-    from smoothop.control.client import Client
+    from smoothop.control.clients.client import Client
 
 _TAB_PATIENCE = 0.5
 """Seconds that somebody who pressed Tab is kept waiting at most."""
@@ -75,7 +75,7 @@ def client_for(
     Raises:
         ProblemsError: an option says something that cannot be.
     """
-    from smoothop.control.client import Client  # noqa: PLC0415 - it needs the HTTP parser
+    from smoothop.control.clients.client import Client  # noqa: PLC0415 - it needs the HTTP parser
 
     chosen = chosen_name(context, name)
     token = None if token_file is None else _token(token_file)

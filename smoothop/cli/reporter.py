@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from smoothop.engine.pulse import pulse
+from smoothop.engine.watching.pulse import pulse
 from smoothop.errors import OperatorClosedError
 from smoothop.events import Phase
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smoothop.cli.signals import SignalLadder
     from smoothop.engine.completion import Completion
     from smoothop.engine.operator import Operator
-    from smoothop.engine.worker import Worker
+    from smoothop.engine.worker.view import Worker
 
 TICK: Final = 5.0
 """Seconds between two looks at the workers, if no watchdog asks for more."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from smoothop.cli import last_resort
 from smoothop.cli.exit_codes import ExitCode
-from smoothop.engine.watchdog import set_alarm
+from smoothop.engine.watching.watchdog import set_alarm
 from smoothop.errors import SmoothopError, StopTimeoutError
 from smoothop.events import LifecycleEvent, StuckEvent
 
 if TYPE_CHECKING:
     from smoothop.cli.signals import SignalLadder
     from smoothop.engine.operator import Operator
-    from smoothop.engine.streams import MetricStream
+    from smoothop.engine.watching.streams import MetricStream
 
 
 class Announce(Protocol):

@@ -15,7 +15,7 @@ from smoothop.errors import SmoothopError, WorkerNotFoundError
 
 if TYPE_CHECKING:
     from smoothop.control.answers import ActionResult
-    from smoothop.control.client import Client
+    from smoothop.control.clients.client import Client
 
 Act = Callable[[str], "ActionResult"]
 

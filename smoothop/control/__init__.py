@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         Stacks,
         WorkerDetails,
     )
-    from smoothop.control.async_client import AsyncClient
-    from smoothop.control.client import Client
+    from smoothop.control.clients.async_client import AsyncClient
+    from smoothop.control.clients.client import Client
     from smoothop.control.errors import (
         ControlError,
         ControlRefusedError,
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
         NameTakenError,
         OperatorNotRunningError,
     )
-    from smoothop.control.server import ControlServer
+    from smoothop.control.server.server import ControlServer
 
 _MODULES = {
     "ActionResult": "answers",
-    "AsyncClient": "async_client",
-    "Client": "client",
+    "AsyncClient": "clients.async_client",
+    "Client": "clients.client",
     "ControlError": "errors",
     "ControlRefusedError": "errors",
     "ControlRequestError": "errors",
-    "ControlServer": "server",
+    "ControlServer": "server.server",
     "ControlStartError": "errors",
     "Health": "answers",
     "NameTakenError": "errors",

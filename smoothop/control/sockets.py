@@ -7,7 +7,7 @@ import struct
 import time
 from typing import Final
 
-from smoothop.control.address import Address
+from smoothop.control.clients.address import Address
 
 SILENCE: Final = 60.0
 """Seconds without a sign of life after which a stream of events is given up."""

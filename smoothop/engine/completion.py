@@ -19,8 +19,8 @@ from smoothop.engine.current import (
 from smoothop.engine.waiting import LoopWaiter, Waiter, running_loop
 
 if TYPE_CHECKING:
-    from smoothop.engine.core import WorkerCore
     from smoothop.engine.machine import Machine, Thread
+    from smoothop.engine.worker.core import WorkerCore
 
 LAST_BREATH: Final = 1.0
 """Seconds: a worker says that it has stopped as its last step, so its thread ends at once."""

@@ -14,9 +14,9 @@ from smoothop.errors import SmoothopError
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from smoothop.engine.core import WorkerCore
-    from smoothop.engine.receipt import Receipt
-    from smoothop.engine.slot import Slot
+    from smoothop.engine.messages.receipt import Receipt
+    from smoothop.engine.worker.core import WorkerCore
+    from smoothop.engine.worker.slot import Slot
 
 
 class Carrying(Protocol):

@@ -15,16 +15,19 @@ from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.collector import collector_waits
 from smoothop.engine.completion import Completion, Tally
-from smoothop.engine.core import WorkerCore
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
-from smoothop.engine.dispatching import (
+from smoothop.engine.machine import SYSTEM, Machine
+from smoothop.engine.messages.dispatching import (
     dispatch_inside,
     dispatch_inside_async,
     wait_for_room,
     wait_for_room_async,
 )
-from smoothop.engine.machine import SYSTEM, Machine
-from smoothop.engine.observing import (
+from smoothop.engine.messages.receipt import Receipt
+from smoothop.engine.runners.pool.pool import Pool
+from smoothop.engine.stopping import limited, stop_timeout
+from smoothop.engine.timers import Timers
+from smoothop.engine.watching.observing import (
     HASTY_WORDS,
     LAST_WORDS,
     Observer,
@@ -33,14 +36,11 @@ from smoothop.engine.observing import (
     begin_watch,
     end_watches,
 )
-from smoothop.engine.pool import Pool
-from smoothop.engine.receipt import Receipt
-from smoothop.engine.stopping import limited, stop_timeout
-from smoothop.engine.streams import MetricStream, Ring, checked_kinds, checked_maxsize
-from smoothop.engine.supervision import Policies
-from smoothop.engine.timers import Timers
-from smoothop.engine.watchdog import Watchdog
-from smoothop.engine.worker import Worker
+from smoothop.engine.watching.streams import MetricStream, Ring, checked_kinds, checked_maxsize
+from smoothop.engine.watching.watchdog import Watchdog
+from smoothop.engine.worker.core import WorkerCore
+from smoothop.engine.worker.supervision import Policies
+from smoothop.engine.worker.view import Worker
 from smoothop.errors import (
     InvalidHandlerError,
     OperatorClosedError,
@@ -53,7 +53,7 @@ from smoothop.events import Status
 from smoothop.handlers import HandlerCalls, handler_calls
 
 if TYPE_CHECKING:
-    from smoothop.engine.loop_host import LoopHost
+    from smoothop.engine.runners.loop.host import LoopHost
 
 _DEFAULT = Config()
 _RUNNABLE = ("ok", "unchecked")
@@ -569,7 +569,7 @@ class Operator:
     async def __aenter__(self) -> Self:
         from asyncio import get_running_loop  # noqa: PLC0415 - loaded already: a loop runs
 
-        from smoothop.engine.loop_host import LoopHost  # noqa: PLC0415 - it imports asyncio
+        from smoothop.engine.runners.loop.host import LoopHost  # noqa: PLC0415 - it imports asyncio
 
         self._refuse_closed()
         if self._host is None:  # or there are async workers already, on a loop of the operator's
@@ -642,7 +642,7 @@ class Operator:
 
     def _loop_host(self) -> LoopHost:
         """Return what has the event loop for async workers; called by `WorkerCore`."""
-        from smoothop.engine.loop_host import LoopHost  # noqa: PLC0415 - it imports asyncio
+        from smoothop.engine.runners.loop.host import LoopHost  # noqa: PLC0415 - it imports asyncio
 
         with self._lock:
             if self._host is None:

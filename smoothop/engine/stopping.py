@@ -10,9 +10,9 @@ from smoothop.engine.texts import last_line
 from smoothop.errors import SmoothopError, StopTimeoutError
 
 if TYPE_CHECKING:
-    from smoothop.engine.core import WorkerCore
-    from smoothop.engine.run import Run
     from smoothop.engine.timers import Timers
+    from smoothop.engine.worker.core import WorkerCore
+    from smoothop.engine.worker.run import Run
 
     Parts = Mapping[WorkerCore, Run | None]
 

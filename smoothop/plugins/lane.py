@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.completion import Completion
 from smoothop.engine.logs import write
-from smoothop.engine.streams import RawEvent, make_event
+from smoothop.engine.watching.streams import RawEvent, make_event
 from smoothop.errors import SmoothopError
 from smoothop.events import KINDS, Kind, PanicEvent
 from smoothop.plugins.backlog import Backlog, Item
@@ -20,7 +20,7 @@ from smoothop.plugins.hook_plugin import HookPlugin, logger
 if TYPE_CHECKING:
     from smoothop.engine.machine import Machine
     from smoothop.engine.operator import Operator
-    from smoothop.engine.worker import Worker
+    from smoothop.engine.worker.view import Worker
 
 BACKLOG: Final = 8192
 """How many frequent, and as many rare, hook calls may wait.

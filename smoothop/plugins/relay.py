@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pluggy import HookImpl
 
     from smoothop.engine.machine import Machine
-    from smoothop.engine.observing import Enter, EnterDispatch
     from smoothop.engine.operator import Operator
-    from smoothop.engine.streams import RawEvent
-    from smoothop.engine.worker import Worker
+    from smoothop.engine.watching.observing import Enter, EnterDispatch
+    from smoothop.engine.watching.streams import RawEvent
+    from smoothop.engine.worker.view import Worker
     from smoothop.plugins.info import PluginInfo
 
 NOT_OF_HANDLERS: Final = frozenset({"smoothop_add_handlers", "smoothop_cli", "smoothop_http"})

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from smoothop._durations import Duration
 from smoothop.config import Config
-from smoothop.engine.receipt import Receipt
+from smoothop.engine.messages.receipt import Receipt
 from smoothop.handlers import HandlerCalls, handler_calls
 from smoothop.results import HandleResult, none
 from smoothop.testing.registries import registry_of

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Final, NoReturn, TypeVar
 
-import smoothop.engine.loop_host  # noqa: F401 - or the first simulation to need it would run it
+import smoothop.engine.runners.loop.host  # noqa: F401 - or the first simulation to need it would run it
 from smoothop.engine import current
 from smoothop.testing.by_line import LineSwitches
 from smoothop.testing.carriers import Carrier, Carriers

@@ -17,7 +17,7 @@ from smoothop.testing.simulator import SimMachine
 if TYPE_CHECKING:
     from smoothop.engine.cancellation import Cancellation
     from smoothop.engine.machine import Machine
-    from smoothop.engine.worker import Worker
+    from smoothop.engine.worker.view import Worker
 
 DAY: Final = 86_400.0
 

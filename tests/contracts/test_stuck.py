@@ -10,7 +10,7 @@ from support.gates import DEADLINE, Gate
 from support.ways import LoopWay, PoolWay
 
 from smoothop import Config, MessageDroppedError, Operator, StopTimeoutError, done, none
-from smoothop.engine.replacing import MOST_ABANDONED
+from smoothop.engine.worker.replacing import MOST_ABANDONED
 from smoothop.testing import SimMachine
 
 SOON = 0.05

@@ -23,14 +23,9 @@ from smoothop import (
     fail,
     none,
 )
-from smoothop.control import (
-    AsyncClient,
-    Client,
-    ControlRequestError,
-    OperatorNotRunningError,
-    requests,
-)
-from smoothop.control.room import WorkerFacts
+from smoothop.control import AsyncClient, Client, ControlRequestError, OperatorNotRunningError
+from smoothop.control.clients import requests
+from smoothop.control.server.room import WorkerFacts
 
 
 def test_operator_tells_who_it_is(running):

@@ -10,8 +10,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from smoothop import Registry, hookimpl
-from smoothop.control.openapi import _ANSWERS, _BODIES, _QUERIES
-from smoothop.control.table import ENTRIES
+from smoothop.control.server.openapi import _ANSWERS, _BODIES, _QUERIES
+from smoothop.control.server.table import ENTRIES
 
 WITH_BODY = {"scale": {"concurrency": 1}, "send": {"message": 1, "wait": True}}
 

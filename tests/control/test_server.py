@@ -18,13 +18,10 @@ from smoothop.control import (
     ControlRequestError,
     ControlServer,
     ControlStartError,
-    connections,
-    following,
-    gate,
-    server,
 )
-from smoothop.control.connections import Crowd
-from smoothop.control.peer import Peer
+from smoothop.control.server import connections, following, gate, server
+from smoothop.control.server.connections import Crowd
+from smoothop.control.server.peer import Peer
 
 
 class Said(logging.Handler):
@@ -190,7 +187,7 @@ def test_readiness_and_life(running):
 
 
 def test_loop_that_does_not_tick_is_no_life(running, monkeypatch):
-    monkeypatch.setattr("smoothop.control.health.PULSE", 0.05)
+    monkeypatch.setattr("smoothop.control.server.health.PULSE", 0.05)
     one = running()
     entered, let_go = threading.Event(), threading.Event()
 

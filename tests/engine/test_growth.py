@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from smoothop.engine.growth import EXHAUSTED_AFTER, PATIENCE, TICK, Growth, Look
+from smoothop.engine.runners.pool.growth import EXHAUSTED_AFTER, PATIENCE, TICK, Growth, Look
 
 SEEN = Look(
     now=0.0, late=False, waiting=100, waited=True, carriers=1, returned=0, stands_still=False

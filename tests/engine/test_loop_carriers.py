@@ -15,11 +15,11 @@ from smoothop import (
     done,
     none,
 )
-from smoothop.engine import loop_host
 from smoothop.engine.current import current_slot
-from smoothop.engine.loop_carrier import IDLE_NAME
-from smoothop.engine.loop_crew import SPARE
-from smoothop.engine.loop_keeper import NAME as KEEPER_NAME
+from smoothop.engine.runners.loop import host as loop_host
+from smoothop.engine.runners.loop.carrier import IDLE_NAME
+from smoothop.engine.runners.loop.crew import SPARE
+from smoothop.engine.runners.loop.keeper import NAME as KEEPER_NAME
 
 ONLY = Config(message_only=True, panic_backoff=0.001)
 HOUR = 3600

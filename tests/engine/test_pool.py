@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from smoothop import Config, Operator, SmoothopError, StopTimeoutError, done, none
-from smoothop.engine.pool_crew import RETIRED_AFTER
+from smoothop.engine.runners.pool.crew import RETIRED_AFTER
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 

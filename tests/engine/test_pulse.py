@@ -5,7 +5,7 @@ import threading
 from support.gates import DEADLINE, Gate
 
 from smoothop import Operator, none
-from smoothop.engine.pulse import pulse
+from smoothop.engine.watching.pulse import pulse
 
 
 def test_an_operator_without_an_event_loop_answers():

@@ -1,4 +1,4 @@
-"""`smoothop.engine.snapshots`: how busy a worker is, on virtual time."""
+"""`smoothop.engine.worker.snapshots`: how busy a worker is, on virtual time."""
 
 import pytest
 

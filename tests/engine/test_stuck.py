@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothop.engine.stuck import LONGEST_STEP, Ages, Call, step_for
+from smoothop.engine.watching.stuck import LONGEST_STEP, Ages, Call, step_for
 
 STEP = 0.5
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smoothop import Config, done, fail, none
-from smoothop.engine.supervision import (
+from smoothop.engine.worker.supervision import (
     FOR_A_MESSAGE,
     FOR_A_RESUME,
     End,

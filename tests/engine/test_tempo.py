@@ -1,8 +1,8 @@
-"""`smoothop.engine.tempo`: the rate and the durations of the last calls."""
+"""`smoothop.engine.worker.tempo`: the rate and the durations of the last calls."""
 
 import pytest
 
-from smoothop.engine.tempo import CALLS, p95, packed, rate, unpacked
+from smoothop.engine.worker.tempo import CALLS, p95, packed, rate, unpacked
 
 
 def calls_of(*durations, every=1.0):

@@ -29,9 +29,9 @@ TOO_LONG = 20.0
 IMPORTED = (
     "smoothop.cli.application",
     "smoothop.cli.commands.run",
-    "smoothop.control.facts",
-    "smoothop.control.server",
-    "smoothop.engine.loop_host",
+    "smoothop.control.server.facts",
+    "smoothop.control.server.server",
+    "smoothop.engine.runners.loop.host",
     "smoothop.plugins.manager",
 )
 

@@ -16,7 +16,7 @@ from support.gates import DEADLINE
 from support.mortal import Mortal
 
 from smoothop import Config, MessageDroppedError, Operator
-from smoothop.engine.process.escalation import LAST_CHANCE
+from smoothop.engine.runners.process.escalation import LAST_CHANCE
 
 GRACE, TOLERANCE, IN_A_ROW = 0.1, 0.25, 3
 LIMIT = GRACE + LAST_CHANCE + TOLERANCE

@@ -20,8 +20,8 @@ from starlette.responses import PlainTextResponse
 
 from smoothop import Config, Operator, Registry, done, hookimpl, none
 from smoothop.control import Client, ControlServer, ControlStartError
-from smoothop.control.peer import Peer, Rights, rights_on_socket
-from smoothop.control.table import ENTRIES
+from smoothop.control.server.peer import Peer, Rights, rights_on_socket
+from smoothop.control.server.table import ENTRIES
 
 OPEN = {("GET", "/livez"), ("GET", "/readyz")}
 READING = {

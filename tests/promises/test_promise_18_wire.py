@@ -22,7 +22,7 @@ import pytest
 
 import smoothop.control
 from smoothop.control import Client
-from smoothop.control.table import ENTRIES
+from smoothop.control.server.table import ENTRIES
 
 SCRIPT = Path(__file__).parent / "server_under_fire.py"
 ANSWER = 0.1

@@ -17,7 +17,7 @@ from support.wheels import build_wheel
 
 from smoothop import HandlerFailedError, HandlerPanickedError
 from smoothop.control import Client
-from smoothop.control.table import ENTRIES
+from smoothop.control.server.table import ENTRIES
 
 CANARY = "kanarienvogel"
 IN_TOKEN = f"{CANARY}_in_the_token_{'x' * 30}"

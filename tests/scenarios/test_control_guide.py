@@ -11,7 +11,7 @@ from support.walks import Command, Walk, steps
 from smoothop import Config, Operator, done, none
 from smoothop.control import ControlServer
 from smoothop.control.failures import STATUS
-from smoothop.control.table import ENTRIES
+from smoothop.control.server.table import ENTRIES
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simulation.ledger import Entry, RunModel
 from simulation.ways import Ways, at_once, send, send_and_ask
 from smoothop import Config, HandleResult, MailboxFullError, SmoothopError, done, fail, none
-from smoothop.engine.run import Run
+from smoothop.engine.worker.run import Run
 
 if TYPE_CHECKING:
     from simulation.history import History

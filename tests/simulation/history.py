@@ -20,11 +20,11 @@ from smoothop import (
     SmoothopError,
     StopTimeoutError,
 )
-from smoothop.engine.core import WorkerCore
-from smoothop.engine.history import Pause
-from smoothop.engine.mailbox import Mailbox
-from smoothop.engine.run import Run
+from smoothop.engine.messages.mailbox import Mailbox
 from smoothop.engine.waiting import Latch
+from smoothop.engine.worker.core import WorkerCore
+from smoothop.engine.worker.history import Pause
+from smoothop.engine.worker.run import Run
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from smoothop import HandlerFailedError, HandlerPanickedError, MessageDroppedError
-from smoothop.engine.receipt import Receipt
-from smoothop.engine.run import Run
+from smoothop.engine.messages.receipt import Receipt
+from smoothop.engine.worker.run import Run
 from smoothop.testing import SimMachine
 
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from smoothop import Config, HandleResult, Operator, SmoothopError, done, none
-from smoothop.engine.receipt import Receipt
+from smoothop.engine.messages.receipt import Receipt
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
 

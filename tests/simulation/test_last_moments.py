@@ -16,7 +16,7 @@ from smoothop import (
     done,
     none,
 )
-from smoothop.engine.mailbox import Mailbox
+from smoothop.engine.messages.mailbox import Mailbox
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers

@@ -22,7 +22,7 @@ from smoothop.cli.terminal import say, show, show_json_line
 from smoothop.events import KINDS, MetricEvent, event_dict
 
 if TYPE_CHECKING:
-    from smoothop.control.client import Client, EventReader
+    from smoothop.control.clients.client import Client, EventReader
 
 
 def command(  # noqa: PLR0917 - typer makes options of them

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from smoothop.assembly.problems import Problem
     from smoothop.assembly.resolve import Resolved
     from smoothop.cli.application import Invocation
-    from smoothop.control.client import Client
+    from smoothop.control.clients.client import Client
     from smoothop.plugins.registry import Registry
 
 _FACTS = ("name", "state", "error", "distribution", "version", "target", "kind", "runs", "summary")

@@ -14,7 +14,7 @@ from smoothop.cli.reach import OperatorOption, TokenOption, UrlOption, client_fo
 from smoothop.cli.terminal import columns, redraw, show, show_json
 
 if TYPE_CHECKING:
-    from smoothop.control.client import Client
+    from smoothop.control.clients.client import Client
 
 
 def command(  # noqa: PLR0917 - typer makes options of them

@@ -18,7 +18,7 @@ from smoothop.cli.steering import steer
 from smoothop.control.errors import OperatorNotRunningError
 
 if TYPE_CHECKING:
-    from smoothop.control.client import Client
+    from smoothop.control.clients.client import Client
 
 _PAUSE: Final = 0.05
 

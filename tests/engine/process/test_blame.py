@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from support.obedient import Obedient
 
-from smoothop.engine.process.blame import why_not, why_not_elsewhere
+from smoothop.engine.runners.process.blame import why_not, why_not_elsewhere
 
 
 class Holder:

@@ -6,7 +6,7 @@ import threading
 import pytest
 from support.obedient import EXCEPTIONS, PlainError
 
-from smoothop.engine.process.carried import LONGEST, ForeignError, arrived, carry
+from smoothop.engine.runners.process.carried import LONGEST, ForeignError, arrived, carry
 
 
 def sent(error):

@@ -19,8 +19,8 @@ from smoothop import (
     StopTimeoutError,
     done,
 )
-from smoothop.engine.process import attendant
-from smoothop.engine.process.child import Child
+from smoothop.engine.runners.process import attendant
+from smoothop.engine.runners.process.child import Child
 
 
 def pid_of(ask, worker="w"):

@@ -1,6 +1,6 @@
 """What is done, and when, to a child that is to leave."""
 
-from smoothop.engine.process.escalation import LAST_CHANCE, Escalation, Force
+from smoothop.engine.runners.process.escalation import LAST_CHANCE, Escalation, Force
 
 
 def test_nothing_is_done_to_one_that_was_not_asked():

@@ -9,7 +9,7 @@ from support.hooks import Recorder, followed
 from support.obedient import Obedient
 
 from smoothop import Config, DispatchTimeoutError, HandlerPanickedError, done, hookimpl
-from smoothop.engine.process import attendant
+from smoothop.engine.runners.process import attendant
 
 TRACE = ContextVar("TRACE", default="none")
 CONFIG = Config(run_in="process", message_only=True, panic_backoff=0.001)

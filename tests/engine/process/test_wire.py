@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from smoothop.engine.process import wire
-from smoothop.engine.process.side import Side
+from smoothop.engine.runners.process import wire
+from smoothop.engine.runners.process.side import Side
 
 
 @pytest.fixture

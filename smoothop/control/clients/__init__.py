@@ -1,0 +1,1 @@
+"""Steering an operator from another program: the sync and the async client."""

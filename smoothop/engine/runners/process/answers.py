@@ -1,0 +1,70 @@
+"""What a call came to, as it goes over the wire; and the errors where something cannot go."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from smoothop.engine.runners.process.blame import why_not
+from smoothop.engine.runners.process.carried import Carried, arrived, carry
+from smoothop.engine.runners.process.wire import packed
+from smoothop.engine.texts import typed_text
+from smoothop.results import HandleResult, HandleStatus, remade
+
+
+class UnsendableError(TypeError):
+    """A message, a result or an outcome that cannot go from one process to the other."""
+
+
+class Answer(NamedTuple):
+    """What `handle` returned.
+
+    Attributes:
+        status: as text.
+        idle: in seconds.
+        error: that of a `fail`.
+        result: that of a `done`.
+        worn: why the child should make place for a fresh one, or ``None``.
+    """
+
+    status: str
+    idle: float
+    error: Carried | None
+    result: Any
+    worn: str | None
+
+
+_STATUS: Final = {status.value: status for status in HandleStatus}
+
+
+def answer(result: HandleResult, worn: str | None) -> bytes:
+    """Return the body of an answer.
+
+    Raises:
+        UnsendableError: the result cannot be pickled; names the part.
+    """
+    error = None if result.error is None else carry(result.error)
+    try:
+        return packed(Answer(str(result.status), result.idle, error, result.result, worn))
+    except BaseException as cause:
+        raise unsendable("the result", result.result, cause) from cause
+
+
+def result_of(answer: Answer) -> HandleResult:
+    """Return the result that an answer tells."""
+    error = None if answer.error is None else arrived(answer.error)
+    return remade(_STATUS[answer.status], answer.idle, error, answer.result)
+
+
+def unsendable(what: str, value: object, cause: BaseException) -> UnsendableError:
+    """Return the error that names what cannot be sent, and the part that keeps it from that."""
+    why = why_not(value) or f"it cannot be pickled ({typed_text(cause)})"
+    kind = type(value).__name__
+    return UnsendableError(f"{what}, of type {kind}, cannot be sent between processes: {why}")
+
+
+def unreadable(what: str, error: BaseException) -> UnsendableError:
+    """Return the error that says that what was sent cannot be read where it arrived."""
+    return UnsendableError(
+        f"{what} cannot be read in the other process ({typed_text(error)}): its classes must be "
+        "ones that can be imported there, so they must not stand in the program itself (__main__)"
+    )

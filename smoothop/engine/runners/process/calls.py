@@ -1,0 +1,181 @@
+"""`ChildCalls`: the calls of a handler that lives in a child, for the slot that makes them."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Final
+
+from smoothop.engine.runners.process import records, wire
+from smoothop.engine.runners.process.answers import (
+    UnsendableError,
+    result_of,
+    unreadable,
+    unsendable,
+)
+from smoothop.engine.runners.process.attendant import Attendant
+from smoothop.engine.runners.process.beginning import beginning
+from smoothop.engine.runners.process.carried import arrived
+from smoothop.engine.runners.process.child import Child, UnreadError
+from smoothop.engine.runners.process.exits import ChildDiedError
+from smoothop.results import HandleResult, fail
+
+if TYPE_CHECKING:
+    from smoothop.engine.worker.context import Context
+    from smoothop.engine.worker.slot import Slot
+
+_LAST_BREATH: Final = 1.0
+"""Seconds that a child which has closed the socket for its orders has to end."""
+
+
+class ChildCalls:
+    """Makes the children of one slot, one after the other, and the calls there.
+
+    All of it happens on the slot's thread but `kill` and `stack`, which any may call.
+    """
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._core = slot.core
+        self._child: Child | None = None
+        self._attendant: Attendant | None = None
+        self._is_busy = self._is_leaving = False
+
+    # -- the calls
+
+    def set_up(self, _: Context) -> None:
+        """Begin a child: make the handler there and call its `setup`."""
+        if self._present() is None:
+            self._begin()
+
+    def handle(self, ctx: Context) -> HandleResult:
+        """Call `handle` there.
+
+        A child that died before it saw the message is replaced, and the new one gets it.
+        """
+        try:
+            message = wire.packed(ctx.message)
+        except BaseException as cause:  # noqa: BLE001 - pickling runs the code of its class
+            return fail(unsendable("the message", ctx.message, cause))
+        child = self._present()
+        if child is not None:
+            try:
+                return self._result(*self._order(child, wire.HANDLE, message))
+            except UnreadError:
+                if self._slot.run.stopping:  # it was made to leave: no other one is begun
+                    raise ChildDiedError(self._how_it_ended(child)) from None
+        return self._result(*self._order_or_die(self._begin(), wire.HANDLE, message))
+
+    def end(self) -> None:
+        """See the child out, and wait until it has ended; its `teardown` is called there."""
+        child, attendant = self._child, self._attendant
+        if child is None or attendant is None:
+            return
+        if not self._is_leaving:
+            self._see_out(attendant)
+        attendant.gone.wait(self._core.machine, None)
+        attendant.thread.join(_LAST_BREATH)
+        child.close()
+        self._child = self._attendant = None
+
+    # -- from any thread
+
+    def stack(self) -> str | None:
+        """Return where the handler stands, if a child is carrying out an order."""
+        attendant = self._attendant
+        return attendant.stack() if attendant is not None and self._is_busy else None
+
+    def kill(self, why: str) -> None:
+        """End the child at once, if there is one: whatever it does, that is a panic."""
+        child = self._child
+        if child is not None:
+            child.kill(why)
+
+    # -- inside
+
+    def _present(self) -> Child | None:
+        """Return the child that is there, with the handler set up."""
+        child = self._child
+        return None if child is None or child.exit is not None or self._is_leaving else child
+
+    def _begin(self) -> Child:
+        self.end()
+        child = Child(self._slot.label)
+        try:
+            self._attendant = Attendant(self._slot, child, self._lost)
+        except BaseException:
+            child.discard()
+            raise
+        self._child = child
+        self._is_leaving = False
+        body = wire.packed(beginning(self._slot))
+        kind, body = self._order_or_die(child, wire.BEGIN, body)
+        if kind == wire.RAISED:
+            self.end()
+            raise arrived(wire.unpacked(body))
+        return child
+
+    def _order_or_die(self, child: Child, kind: int, body: bytes) -> tuple[int, bytes]:
+        try:
+            return self._order(child, kind, body)
+        except UnreadError:
+            raise ChildDiedError(self._how_it_ended(child)) from None
+
+    def _order(self, child: Child, kind: int, body: bytes) -> tuple[int, bytes]:
+        """Give an order and return the answer.
+
+        Raises:
+            UnreadError: the child died before.
+            ChildDiedError: it died over it; says how.
+        """
+        self._is_busy = True
+        if self._attendant is not None:
+            self._attendant.errands.call_context = copy_context()
+        try:
+            child.order(kind, body)
+            while (answer := child.answer())[0] == wire.LOGGED:
+                records.write(answer[1])
+        except EOFError:
+            raise ChildDiedError(self._how_it_ended(child)) from None
+        finally:
+            self._is_busy = False
+        return answer
+
+    def _result(self, kind: int, body: bytes) -> HandleResult:
+        try:
+            said = wire.unpacked(body)
+        except BaseException as error:  # noqa: BLE001 - unpickling runs the code of its class
+            return fail(unreadable("the result", error))
+        if kind == wire.RAISED:
+            raise arrived(said)
+        if kind == wire.REFUSED:
+            return fail(UnsendableError(said))
+        if said.worn is not None:
+            self._replace(said.worn)
+        return result_of(said)
+
+    def _replace(self, worn: str) -> None:
+        self._core.log.info("replacing child process", reason=worn)
+        if self._attendant is not None:
+            self._see_out(self._attendant)
+            self._slot.lose_setup()
+
+    def _see_out(self, attendant: Attendant) -> None:
+        self._is_leaving = True
+        attendant.see_out()
+
+    def _lost(self) -> None:
+        """The child has ended; told on its attendant's thread."""
+        child = self._child
+        if child is None or self._is_leaving:
+            return
+        self._slot.lose_setup()
+        if not self._is_busy:
+            self._core.log.warning("child process ended while idle", error=child.exit)
+
+    def _how_it_ended(self, child: Child) -> str:
+        attendant = self._attendant
+        assert attendant is not None  # noqa: S101 - every child has one
+        if not attendant.gone.wait(self._core.machine, _LAST_BREATH):
+            child.kill("it had closed its connection to its parent")
+            attendant.gone.wait(self._core.machine, None)
+        return child.exit or ""

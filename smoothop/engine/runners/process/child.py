@@ -1,0 +1,155 @@
+"""`Child`: a child process as its parent sees it: started, given orders, killed, reaped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from smoothop.engine.runners.process.exits import exit_text
+from smoothop.engine.runners.process.side import Side
+from smoothop.engine.runners.process.wire import END, Link
+
+_PROGRAM: Final = (
+    "import sys; sys.path.append(sys.argv[4]); "
+    "from smoothop.engine.runners.process.inside.main import main; main()"
+)
+_HOME: Final = str(Path(__file__).parents[3])
+"""Where smoothop is, in case it was found in a way that only this process knows."""
+
+_LAST_BREATH: Final = 1.0
+"""Seconds from the moment a child closes its end of a socket until it must have ended."""
+
+
+class UnreadError(Exception):
+    """A child died before it had read what it was sent: the handler has seen none of it."""
+
+
+class Child:
+    """A child process and this end of the two sockets to it.
+
+    The thread that makes it gives it orders, and must outlive it: the kernel kills the child
+    when that thread ends, where it is Linux. Its attendant has the side, and reaps it.
+
+    Attributes:
+        pid: its process id.
+        side: for everything but orders.
+        ended: a descriptor that can be read when it has ended; ``None`` where the system has none.
+        exit: how it ended, in words; ``None`` as long as it was not reaped.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Start it.
+
+        Args:
+            name: of the worker, for those who list processes.
+
+        Raises:
+            OSError: the system gives no further process or descriptor.
+        """
+        with ExitStack() as on_failure, ExitStack() as theirs:
+            ends = []
+            for _ in range(2):
+                own, other = socket.socketpair()
+                on_failure.callback(own.close)
+                theirs.callback(other.close)
+                ends.append((own, other))
+            (orders, their_orders), (side, their_side) = ends
+            self._process = _spawn(name, their_orders.fileno(), their_side.fileno())
+            on_failure.pop_all()
+        self._orders = Link(orders)
+        self.side = Side(side)
+        self.pid = self._process.pid
+        self.ended = _end_descriptor(self.pid)
+        self.exit: str | None = None
+        self._why: str | None = None
+
+    # -- for who made it
+
+    def order(self, kind: int, body: bytes) -> None:
+        """Send an order.
+
+        Raises:
+            UnreadError: it has died before.
+        """
+        try:
+            self._orders.send(kind, body)
+        except OSError as error:
+            raise UnreadError from error
+
+    def answer(self) -> tuple[int, bytes]:
+        """Return the next frame that comes of an order.
+
+        Raises:
+            EOFError: it has died.
+            UnreadError: it has died, without having read all of the order.
+        """
+        try:
+            return self._orders.receive()
+        except ConnectionResetError as error:  # so the kernel says that something was left unread
+            raise UnreadError from error
+
+    def close(self) -> None:
+        """Give the socket for orders back."""
+        self._orders.close()
+
+    def kill(self, why: str) -> None:
+        """End it at once; from any thread. The first reason given stands in `exit`."""
+        self._why = self._why or why
+        self._process.send_signal(signal.SIGKILL)  # none if it was reaped: the pid may be another's
+
+    def discard(self) -> None:
+        """End it and give everything back, where it has no attendant."""
+        self.kill("nobody could attend to it")
+        self.reap()
+        self.side.close()
+        self.close()
+
+    # -- for its attendant
+
+    def see_out(self) -> Side:
+        """Order it to tear down and to leave; return where the answer will come."""
+        last = Side(*self._orders.handed_over())
+        last.post(END)
+        last.flush()
+        return last
+
+    def reap(self) -> None:
+        """Wait for its end, which is due, and end every `answer`."""
+        try:
+            code = self._process.wait(_LAST_BREATH)
+        except subprocess.TimeoutExpired:
+            self.kill("it had closed its connection to its parent")
+            code = self._process.wait()
+        self.exit = exit_text(self.pid, code) + (f": {self._why}" if self._why else "")
+        self._orders.hang_up()
+        if self.ended is not None:
+            os.close(self.ended)
+
+
+def _spawn(name: str, orders: int, side: int) -> subprocess.Popen[bytes]:
+    # A fresh interpreter, with the same options as this one. It must not see a Ctrl-C before it
+    # can ignore it, so it begins with SIGINT blocked, as this thread has it for the moment.
+    options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
+    arguments = (name, str(orders), str(side), _HOME, str(os.getpid()))
+    # -P: what lies in the working directory is not taken for a module of Python's.
+    command = [sys.executable, *options, "-P", "-c", _PROGRAM, *arguments]
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter
+            command, stdin=subprocess.DEVNULL, close_fds=True, pass_fds=(orders, side)
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _end_descriptor(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not Linux, or one before 5.3
+        return None

@@ -1,0 +1,1 @@
+"""Looking on: event streams, calls that are stuck, the sign of life."""

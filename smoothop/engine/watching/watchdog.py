@@ -1,0 +1,151 @@
+"""`Watchdog`: looks at the running calls from outside, and tells which are stuck.
+
+One thread per operator, and only while a worker runs that has `Config.stuck_after`. It takes no
+lock that a handler could hold, and costs the workers nothing: a slot notes anyway since when it is
+in its call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from smoothop._durations import seconds
+from smoothop.engine import logs
+from smoothop.engine.runners.loop.beat import LoopBeat
+from smoothop.engine.texts import typed_text
+from smoothop.engine.waiting import Waiter
+from smoothop.engine.watching.stuck import Ages, Call, step_for
+from smoothop.engine.worker.replacing import replace
+from smoothop.engine.worker.supervision import ABANDONED
+from smoothop.events import HANDLING, StuckEvent
+
+if TYPE_CHECKING:
+    from smoothop.engine.operator import Operator
+    from smoothop.engine.worker.core import WorkerCore
+    from smoothop.engine.worker.run import Run
+    from smoothop.engine.worker.slot import Slot
+
+SILENCE: Final = 0.5
+"""Seconds by which the alarm is later than the watchdog: long enough for its thread to come on."""
+
+Alarm = Callable[[float | None], None]
+"""Told at each look in how many seconds to ring, unless it is told again; ``None``: not at all."""
+
+
+class Watchdog:
+    """Watches the runs of one operator; safe from any thread.
+
+    Attributes:
+        alarm: rings when some code keeps the interpreter's lock, and with it the watchdog. It is
+            for the whole process, so only who owns the process sets it.
+    """
+
+    def __init__(self, operator: Operator) -> None:
+        self.alarm: Alarm | None = None
+        self._machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
+        self._logger = operator._logger  # noqa: SLF001
+        self._lock = self._machine.lock()
+        self._runs: dict[Run, WorkerCore] = {}
+        self._is_there = False
+        self._waiter: Waiter | None = None
+        self._ages: Ages[Slot | LoopBeat] = Ages()
+        self._beat = LoopBeat(operator)
+
+    def watch(self, core: WorkerCore, run: Run) -> None:
+        """Look at the calls of `run` from now on."""
+        if self.alarm is not None:  # its first call may keep the interpreter's lock at once
+            self.alarm(_limit(run) + SILENCE)
+        with self._lock:
+            self._runs[run] = core
+            if self._is_there:
+                self._wake()
+                return
+            try:
+                # With the lock: who comes meanwhile must not count on a thread that never runs.
+                self._machine.spawn(self._run, "smoothop-watchdog")
+                self._is_there = True
+            except RuntimeError as error:
+                failure = error
+            else:
+                return
+        core.log.error("stuck calls are not looked for: %s", typed_text(failure), cause=failure)
+
+    def forget(self, run: Run) -> None:
+        """Look at it no longer."""
+        with self._lock:
+            self._runs.pop(run, None)
+            if not self._runs:
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.wake()
+
+    # -- on its thread
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                runs = self._runs.copy()
+                if not runs:
+                    self._is_there = False
+                    self._ages = Ages()
+                    break
+                self._waiter = waiter = Waiter(self._machine)
+            step = step_for(min(_limit(run) for run in runs))
+            self._look(runs, step)
+            waiter.wait(step)
+        if self.alarm is not None:
+            self.alarm(None)
+
+    def _look(self, runs: dict[Run, WorkerCore], step: float) -> None:
+        now = self._machine.monotonic()
+        calls: dict[Slot | LoopBeat, Call] = {}
+        on_loop = [run for run, core in runs.items() if core.calls.is_async]
+        blocker = self._beat.look(now) if on_loop else None
+        for run in runs:
+            for slot in run.slots:
+                since, receipt = slot.since, slot.receipt
+                if since is None or slot.phase is not HANDLING or slot.dismissed == ABANDONED:
+                    continue
+                held_up = blocker is not None and run in on_loop and blocker.slot is not slot
+                # A call that waits for others to let go of the loop is given time to go on.
+                patience = 2 * step if run in on_loop else step
+                calls[slot] = Call(since, _limit(run) + patience, held_up, receipt)
+        if blocker is not None and blocker.slot not in calls:
+            calls[self._beat] = Call(blocker.since, min(map(_limit, on_loop)) + step)
+        for who, call in self._ages.look(now, step, calls).items():
+            if isinstance(who, LoopBeat):
+                self._tell_blocked(who, now - call.since)
+            else:
+                self._tell_stuck(runs[who.run], who, call)
+        if self.alarm is not None:
+            shortest = min(map(_limit, runs))
+            self.alarm(max(self._ages.next_in(shortest), 2 * step) + SILENCE)
+
+    def _tell_stuck(self, core: WorkerCore, slot: Slot, call: Call) -> None:
+        stack = slot.stack()
+        if slot.since != call.since or slot.phase is not HANDLING:
+            return  # it has just returned
+        slot.reported = call.since
+        duration = self._machine.monotonic() - call.since
+        core.note("stuck", f"slot {slot.number}")
+        core.log.stuck("handler stuck", stack, duration=duration)
+        raw = (StuckEvent, core.name, self._machine.time(), duration, stack)
+        core.publish(core.audience.stuck, raw)
+        if slot.run.config.on_stuck == "replace":
+            replace(core, slot, call.since, call.subject)  # type: ignore[arg-type]  # as put in above
+
+    def _tell_blocked(self, beat: LoopBeat, duration: float) -> None:
+        message, who, stack = "event loop blocked by %s", beat.blocked_by(), beat.stack()
+        logs.write_stack(self._logger, message, who, stack=stack, duration=duration)
+
+
+def set_alarm(operator: Operator, alarm: Alarm) -> None:
+    """Have `alarm` told by the operator's watchdog; for who owns the process."""
+    operator._watchdog.alarm = alarm  # noqa: SLF001 - the engine's own door
+
+
+def _limit(run: Run) -> float:
+    return seconds(run.config.stuck_after, "stuck_after")

@@ -1,0 +1,294 @@
+"""`WorkerCore`: the state of one worker and its life; the engine's side of `Worker`.
+
+Desired and actual state are apart: `run` is what is there, `_start_again` what is wanted after
+it. Only when a run is over, which its slots say themselves, can the next one begin.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from smoothop.config import Config
+from smoothop.engine.completion import Completion, Told
+from smoothop.engine.messages.mailbox import Refusal
+from smoothop.engine.texts import typed_text
+from smoothop.engine.worker.run import Run
+from smoothop.engine.worker.slots import WorkerSlots
+from smoothop.errors import MessageDroppedError, SmoothopError
+from smoothop.events import LifecycleEvent, StopReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from smoothop.engine.machine import Thread
+    from smoothop.engine.operator import Operator
+    from smoothop.engine.runners.process.recipe import Maker
+    from smoothop.handlers import HandlerCalls
+
+
+class WorkerCore(WorkerSlots):
+    """One worker, whether it runs or not."""
+
+    __slots__ = ("_restarts", "_start_again", "started_at", "starts")
+
+    def __init__(
+        self,
+        operator: Operator,
+        name: str,
+        calls: HandlerCalls,
+        config: Config,
+        logger: logging.Logger,
+        *,
+        maker: Maker | None = None,
+    ) -> None:
+        super().__init__(operator, name, calls, config, logger, maker=maker)
+        self.starts = 0
+        self.started_at: float | None = None
+        self._start_again = False
+        self._restarts: tuple[Completion, ...] = ()
+
+    # -- what is there
+
+    def is_running(self) -> bool:
+        """Tell whether its code may be running, or is about to."""
+        run = self.run
+        return run is not None and (not run.over or self._start_again)
+
+    def loop_thread(self) -> int | None:
+        """Return the identity of the thread whose event loop it runs on, if it does."""
+        run = self.run
+        return None if run is None or run.over else run.loop_thread
+
+    def stack(self) -> str:
+        """Return where its loops stand, as the text of a traceback for each slot."""
+        stacks = self.stacks()
+        if len(stacks) == 1:
+            return next(iter(stacks.values()))
+        return "\n".join(f"slot {n}:\n{stack}" for n, stack in stacks.items()) or "(not running)"
+
+    def stacks(self) -> dict[int, str]:
+        """Return where each slot stands: its number -> the text of a traceback."""
+        run = self.run
+        return {} if run is None else {slot.number: slot.stack() for slot in run.slots}
+
+    # -- what is wanted
+
+    def start(self) -> None:
+        """Start it; if it is stopping, let it start again when it has stopped.
+
+        Raises:
+            SmoothopError: it is being removed, or no thread could be started for it.
+        """
+        with self.lock:
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
+            if self.run is not None:
+                self._start_again = self._start_again or self.run.leaving
+                return
+            run = self._new_run()
+        self._launch(run)
+
+    def stop(self, told: Told, reason: StopReason = "requested") -> Run | None:
+        """Ask it to stop; `told` is told when it has. Return the run that is to end, if any."""
+        with self.lock:
+            run = self.run
+            announce = self._want_stop(run, reason)
+            if run is not None:
+                run.ended = (*run.ended, *self._restarts, told)
+                self._restarts = ()
+        if run is None:
+            told.run_ended(self.threads)  # they said that they have ended, or are about to
+        else:
+            self._ask(run, announce=announce)
+        return run
+
+    def ask_stop(self, reason: StopReason) -> None:
+        """Ask it to stop; nobody needs to be told."""
+        with self.lock:
+            run = self.run
+            announce = self._want_stop(run, reason)
+        if run is not None:
+            self._ask(run, announce=announce)
+
+    def update(self, changes: dict[str, Any]) -> Completion:
+        """Give it a new config; done when that is in force.
+
+        A running one is restarted, unless only the number of its slots changes.
+
+        Raises:
+            TypeError: there is no such field.
+            ValueError: a value is wrong.
+            ConfigError: this version cannot do it.
+        """
+        slots_only = changes.keys() == {"concurrency"}
+        what = "its surplus slots' end" if slots_only else "its own restart"
+        in_force = Completion(self.machine, (self,), what, every=not slots_only)
+        self.make_ready(replace(self.config, **changes))  # not with the lock: it runs user code
+        with self.lock:
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
+            self.config = replace(self.config, **changes)
+            run = self.run
+            scale = run is not None and not run.leaving and slots_only
+            again = run is not None and not scale and (self._start_again or not run.leaving)
+            announce = again and self._want_stop(run, "requested")
+            if run is None:
+                pass
+            elif scale:
+                run.config, run.wanted = self.config, self.config.concurrency
+                run.scaled = (*run.scaled, in_force)
+                run.call_attention()
+            elif again:
+                self._start_again = True
+                self._restarts = (*self._restarts, in_force)
+            else:
+                run.ended = (*run.ended, in_force)
+        self.note("config changed", ", ".join(f"{name}={new!r}" for name, new in changes.items()))
+        self.mailbox.resize(self.config.mailbox_size)
+        if run is None:
+            in_force.succeed()
+        elif scale:
+            self.scale(run)
+        elif again:
+            self._ask(run, announce=announce)
+        return in_force
+
+    # -- its end
+
+    def retire(
+        self, refusal: Refusal, dropped: str, told: Told, reason: StopReason = "requested"
+    ) -> None:
+        """Stop it for good: it takes no message and no start any more, and what waits is dropped.
+
+        Args:
+            refusal: makes the error that refuses a start or a message from now on.
+            dropped: what the receipts of the messages that wait are told.
+            told: is told when it has stopped and all that is done.
+            reason: why it stops.
+        """
+        self.mailbox.refuse(refusal)
+        self.stop(_Retirement(self, dropped, told), reason)
+
+    def retired(self, dropped: str) -> None:
+        """It has stopped for good."""
+        self.drop_waiting(dropped)
+        self.end_streams()
+
+    def drop_waiting(self, why: str) -> None:
+        """Settle the receipts of all messages that wait."""
+        for receipt in self.mailbox.drain():
+            receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
+
+    def abandon(self, why: str) -> None:
+        """Settle every receipt, that of the message being handled too: nobody waits any longer."""
+        self.abandoned = why
+        self.drop_waiting(why)
+        run = self.run
+        if run is not None:
+            for slot in run.slots:
+                self.drop_current(slot, why)
+
+    def forked(self, refusal: Refusal) -> None:
+        """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
+        # Who holds it is not in this process.
+        self.lock = self.mailbox.lock = self.machine.lock()
+        self.mailbox.refuse(refusal)
+        self.abandon("it belongs to the process this one was forked from")
+        run, self.run = self.run, None
+        if run is not None:
+            run.stopping = True  # in case it was a handler of this worker that forked
+            run.call_attention()
+        self.end_streams()
+
+    # -- inside
+
+    def _new_run(self) -> Run:
+        self.run = run = Run(self)
+        self.failed = False
+        self.starts += 1
+        self.started_at = run.started_at
+        return run
+
+    def _launch(self, run: Run) -> None:
+        self.log.info("starting worker")
+        slot = run.slots[0]
+        if run.config.stuck_after:
+            self.operator._watchdog.watch(self, run)  # noqa: SLF001 - the engine's own door
+        try:
+            self.launch_slot(slot)
+        except Exception as error:
+            self._launch_failed(run, error)
+            raise SmoothopError(f"worker {self.name} could not be started: {error}") from error
+
+    def _launch_failed(self, run: Run, error: Exception) -> None:
+        self.note_error(typed_text(error))
+        self.log.error("worker could not be started: %s", error, cause=error)
+        with self.lock:
+            run.slots = ()
+            run.over = run.leaving = True
+            self.failed = True
+            self._start_again = False
+        self._conclude(run)
+
+    def _want_stop(self, run: Run | None, reason: StopReason) -> bool:
+        """Note, under the lock, that it is to stop; tell whether that is news."""
+        self._start_again = False
+        return run is not None and run.leave(reason)
+
+    def _ask(self, run: Run, *, announce: bool) -> None:
+        if announce:
+            self.log.info("stopping worker")
+        self.tell_slots(run)
+
+    def run_ended(self, run: Run) -> None:
+        """Tell everybody that it has stopped; start again if wanted."""
+        self.log.info("worker stopped", reason=run.reason)
+        if run.begun:
+            now = self.machine.time()
+            self.note("stopped", run.reason, time=now)
+            raw = (LifecycleEvent, self.name, now, "stopped", run.reason)
+            self.publish(self.audience.lifecycle, raw)
+        self.end_streams()
+        self._conclude(run)
+
+    def _conclude(self, run: Run) -> None:
+        if run.config.stuck_after:
+            self.operator._watchdog.forget(run)  # noqa: SLF001 - the engine's own door
+        with self.lock:
+            self.run = None
+            again = self._start_again and self.mailbox.refusal is None
+            self._start_again = False
+            following = self._new_run() if again else None
+            restarts, self._restarts = self._restarts, ()
+            ended, run.ended = run.ended, ()
+        failure: SmoothopError | None = None
+        if following is not None:
+            try:
+                self._launch(following)
+            except SmoothopError as error:  # told in the log, and to who asked for the restart
+                failure = error
+        for told in ended:
+            told.run_ended(run.threads)
+        for completion in restarts:
+            if failure is None:
+                completion.succeed()
+            else:
+                completion.fail(failure)
+
+
+class _Retirement:
+    """What is left to do when a worker has stopped for good; in place of a completion for it."""
+
+    __slots__ = ("_core", "_dropped", "_told")
+
+    def __init__(self, core: WorkerCore, dropped: str, told: Told) -> None:
+        self._core = core
+        self._dropped = dropped
+        self._told = told
+
+    def run_ended(self, threads: Iterable[Thread]) -> None:
+        """See `Told.run_ended`."""
+        self._core.retired(self._dropped)
+        self._told.run_ended(threads)
