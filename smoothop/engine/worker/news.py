@@ -34,6 +34,7 @@ class WorkerNews:
         enter_dispatch: makes what is entered around each dispatch to it, if anything is.
         last: the most recent event before those calls, but for accepted messages, raw; see
             `snapshots.LastEvent`.
+        told: ``(returned at, raw event)`` of the latest call that somebody was told of.
         sole_call: the only call since it lay down, raw.
         calls_made: the last calls since it lay down, raw, if there were several.
         call_times: those before, packed; see `tempo`.
@@ -59,6 +60,7 @@ class WorkerNews:
         "own_rings",
         "panics",
         "sole_call",
+        "told",
         "watches",
     )
 
@@ -75,6 +77,7 @@ class WorkerNews:
         self.watches: tuple[Watch, ...] = ()
         self.enter_dispatch: EnterDispatch | None = None
         self.last: tuple[Any, ...] | None = None
+        self.told: tuple[float, RawEvent] | None = None
         self.sole_call: RawCall | None = None
         self.calls_made: deque[RawCall] | None = None
         self.call_times: Times = None
@@ -126,6 +129,7 @@ class WorkerNews:
             None if accepted_at is None else began - accepted_at,
         )
         if text is None:
+            self.told = (now, raw)  # first: who was told may ask for the last event
             for listener in self.audience.handle:
                 listener.put(raw)
         else:
