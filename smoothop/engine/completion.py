@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Future, InvalidStateError
+from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from smoothop._durations import Duration, seconds
@@ -105,7 +106,7 @@ class Completion(Future[None]):
 
     # -- for the engine
 
-    def run_ended(self, threads: Iterable[Thread]) -> None:
+    def run_ended(self, threads: Collection[Thread]) -> None:
         """See `Told.run_ended`."""
         self.threads += threads
         self.succeed()
@@ -165,7 +166,7 @@ class Completion(Future[None]):
 class Told(Protocol):
     """Is told when a run has ended."""
 
-    def run_ended(self, threads: Iterable[Thread]) -> None:
+    def run_ended(self, threads: Collection[Thread]) -> None:
         """Nothing of it runs any more but, for a moment, its own `threads`; never raises."""
         ...
 
@@ -177,26 +178,26 @@ class Tally:
         whole: done when all have been asked to end, and have.
     """
 
-    __slots__ = ("_left", "_lock", "whole")
+    __slots__ = ("_all", "_ended", "_lock", "whole")
 
     def __init__(self, machine: Machine, cores: Collection[WorkerCore], what: str) -> None:
         self.whole = Completion(machine, cores, what)
         self._lock = machine.lock()
-        self._left = len(cores) + 1  # and `all_asked`
+        self._all = len(cores) + 1  # and `all_asked`
+        self._ended = count(1)
 
     def all_asked(self) -> Completion:
         """Every run that there is was asked to end: return the completion."""
         self.run_ended(())
         return self.whole
 
-    def run_ended(self, threads: Iterable[Thread]) -> None:
+    def run_ended(self, threads: Collection[Thread]) -> None:
         """See `Told.run_ended`."""
-        with self._lock:
-            self.whole.threads += threads
-            self._left -= 1
-            if self._left:
-                return
-        self.whole.succeed()
+        if threads:
+            with self._lock:
+                self.whole.threads += threads
+        if next(self._ended) == self._all:  # one step, so no two get the same number
+            self.whole.succeed()
 
 
 def all_of(

@@ -150,16 +150,15 @@ class Mailbox:
         return receipt
 
     def lie_down(self, sleeper: Sleeper) -> bool:
-        """Register a sleeper, unless a message it would wake for is there already."""
-        with self.lock:
-            if sleeper.for_message and self.queue:
-                return False
-            self.sleepers = (*self.sleepers, sleeper) if self.sleepers else (sleeper,)
+        """Register a sleeper, with the lock, unless a message it would wake for is there."""
+        if sleeper.for_message and self.queue:
+            return False
+        self.sleepers = (*self.sleepers, sleeper) if self.sleepers else (sleeper,)
         return True
 
     def get_up(self, sleeper: Sleeper) -> None:
         """Forget a sleeper."""
-        if sleeper not in self.sleepers:  # no lock: who woke it has forgotten it, for good
+        if not self.sleepers:  # no lock: who woke it has forgotten it, for good
             return
         with self.lock:
             if sleeper in self.sleepers:

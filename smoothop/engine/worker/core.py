@@ -20,7 +20,7 @@ from smoothop.errors import MessageDroppedError, SmoothopError
 from smoothop.events import StopReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from smoothop.engine.machine import Thread
     from smoothop.engine.operator import Operator
@@ -246,7 +246,8 @@ class WorkerCore(WorkerSlots):
         """Tell everybody that it has stopped; start again if wanted."""
         self.inform("worker stopped", reason=run.reason)
         if run.begun:
-            self.turned("stopped", run.reason)
+            when: float = self.stopped_at  # type: ignore[assignment]  # by the end of the run
+            self.tell_life("stopped", when, run.reason)
         self.end_streams()
         self._conclude(run)
 
@@ -285,7 +286,7 @@ class _Retirement:
         self._dropped = dropped
         self._told = told
 
-    def run_ended(self, threads: Iterable[Thread]) -> None:
+    def run_ended(self, threads: Collection[Thread]) -> None:
         """See `Told.run_ended`."""
         self._core.retired(self._dropped)
         self._told.run_ended(threads)

@@ -11,7 +11,7 @@ from smoothop.engine.messages.mailbox import Mailbox
 from smoothop.engine.texts import error_text, traceback_text, typed_text
 from smoothop.engine.watching.streams import NOBODY, Audience, Listener, RawEvent, Ring
 from smoothop.engine.worker.history import Entry, noted
-from smoothop.engine.worker.tempo import CALLS, packed
+from smoothop.engine.worker.tempo import CALLS, packed, with_one_more
 from smoothop.events import DispatchEvent, HandleEvent, LifecycleEvent, PanicEvent
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from smoothop.config import Config
     from smoothop.engine.logs import LoggerAdapter
     from smoothop.engine.machine import Machine
+    from smoothop.engine.messages.mailbox import Sleeper
     from smoothop.engine.watching.observing import EnterDispatch, Watch
     from smoothop.engine.worker.tempo import RawCall, Times
     from smoothop.results import HandleResult
@@ -182,7 +183,9 @@ class WorkerNews:
         exception: BaseException | None = None,
     ) -> None:
         """Keep the event as the last one and hand it to those who listen."""
-        self.pack_calls()  # so what is not packed is later than the event
+        if self.sole_call is not None or self.calls_made is not None:
+            with self.lock:
+                self._pack_calls()  # so what is not packed is later than the event
         self.mailbox.accepted_at = 0.0
         self.last = raw
         for listener in listeners:
@@ -207,30 +210,31 @@ class WorkerNews:
                 continue
         return () if sole is None else (sole,)
 
-    def pack_calls(self) -> None:
-        """Keep of the last calls only what takes little room."""
-        if self.sole_call is None and self.calls_made is None:
-            return
-        with self.lock:
-            sole = self.sole_call
-            if sole is not None and self.calls_made is None and self.call_times is None:
-                self.call_times = self.last = sole  # its first call: as `packed` answers
-            elif calls := self.last_calls():
-                self.call_times = packed(self.call_times, calls)
-                self.last = calls[-1]
-            self.sole_call = self.calls_made = None
+    def lies_down(self, sleeper: Sleeper) -> bool:
+        """A slot lies down, unless a message it would wake for is there already."""
+        with self.lock:  # once for both: a worker that ticks comes by here each time
+            self._pack_calls()
+            return self.mailbox.lie_down(sleeper)
 
-    def turned(self, state: str, reason: str | None = None) -> None:
-        """It has come to a new state of its life."""
-        raw = (LifecycleEvent, self.name, self.machine.time(), state, reason)
-        with self.lock:
-            self.history = noted(self.history, raw[2:])
-        self.publish(self.audience.lifecycle, raw)
+    def _pack_calls(self) -> None:
+        """Keep, with the lock, of the last calls only what takes little room."""
+        sole = self.sole_call
+        if sole is not None and self.calls_made is None:
+            self.call_times, self.last = with_one_more(self.call_times, sole), sole
+        elif calls := self.last_calls():
+            self.call_times = packed(self.call_times, calls)
+            self.last = calls[-1]
+        self.sole_call = self.calls_made = None
 
     def note(self, event: str, detail: str | None = None) -> None:
         """Keep in the history what happens now."""
         with self.lock:
             self.history = noted(self.history, (self.machine.time(), event, detail))
+
+    def tell_life(self, state: str, when: float, reason: str | None = None) -> None:
+        """Tell that it has come to a new state of its life, which is noted already."""
+        raw = (LifecycleEvent, self.name, when, state, reason)
+        self.publish(self.audience.lifecycle, raw)
 
     def note_error(self, text: str, raised: BaseException | None = None) -> None:
         """Keep the text as that of the last error, and where it was raised, if it was."""

@@ -184,13 +184,12 @@ class Slot:
         """Register for being woken; ``None`` when there is a reason not to sleep at all."""
         self.phase = BACKOFF if wait.until is not None and not wait.for_message else IDLE
         self.since, self.until = None, wait.until
-        self.core.pack_calls()
         self.waiter, self.for_message = waiter, wait.for_message
-        if not self.core.mailbox.lie_down(self):
+        if not self.core.lies_down(self):
             return None
         # Who wants something sets the flag, then wakes who is registered: so register, then read.
         if self.attention:
-            self.core.mailbox.get_up(self)
+            self._mailbox.get_up(self)
             return None
         return self
 
@@ -236,7 +235,7 @@ class Slot:
     def woken(self, sleeper: Sleeper | None) -> Decision:
         """The sleep has ended, for whatever reason."""
         if sleeper is not None:
-            self.core.mailbox.get_up(sleeper)
+            self._mailbox.get_up(sleeper)
         self.until = None
         return self._go_on()
 

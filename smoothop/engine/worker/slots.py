@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from smoothop.engine.runners.thread import launch as launch_thread
 from smoothop.engine.texts import typed_text
-from smoothop.engine.worker.history import Pause
+from smoothop.engine.worker.history import Pause, noted
 from smoothop.engine.worker.news import WorkerNews
 from smoothop.engine.worker.supervision import SURPLUS, LeaveReason
 from smoothop.errors import MessageDroppedError
@@ -87,7 +87,10 @@ class WorkerSlots(WorkerNews):
         run = slot.run
         if run.begun:
             return
-        self.turned("started")
+        now = self.machine.time()
+        with self.lock:
+            self.history = noted(self.history, (now, "started", None))
+        self.tell_life("started", now)
         run.begun = True  # after it was told: from now on others may be launched
         if run.wanted != 1:
             self.fill(run)
@@ -274,7 +277,9 @@ class WorkerSlots(WorkerNews):
         run.over = run.leaving = True
         self.failed = run.reason == "panic limit"
         self.stop_reason = run.reason
-        self.stopped_at = self.machine.time()
+        self.stopped_at = now = self.machine.time()
+        if run.begun:
+            self.history = noted(self.history, (now, "stopped", run.reason))
         self.handled_before += run.handled
 
 

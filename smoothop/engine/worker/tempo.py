@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 CALLS: Final = 128
 """How many calls, at most, are looked back on."""
 
-_SLACK: Final = 64
-"""So many times more than are needed may be kept: to take away each single one costs more."""
+_MOST: Final = 2 * CALLS + 64
+"""So many times may be kept, more than are needed: to take away each single one costs more."""
 
 RawCall = tuple[float, float, *tuple[Any, ...]]
 """``(returned at, called at, ...)``."""
@@ -28,13 +28,19 @@ Times: TypeAlias = "array[float] | RawCall | None"
 
 def packed(times: Times, calls: Collection[RawCall]) -> Times:
     """Return `times` with those of `calls` added, without what is too old."""
-    if times is None and len(calls) == 1:
-        return next(iter(calls))
-    kept = times if isinstance(times, array) else array("d", () if times is None else times[:2])
     for call in calls:
-        kept.append(call[0])
-        kept.append(call[1])
-    if len(kept) > 2 * CALLS + _SLACK:
+        times = with_one_more(times, call)
+    return times
+
+
+def with_one_more(times: Times, call: RawCall) -> Times:
+    """Return `times` with those of one more call; a worker that ticks does so each time."""
+    if times is None:
+        return call
+    kept = times if isinstance(times, array) else array("d", times[:2])
+    kept.append(call[0])
+    kept.append(call[1])
+    if len(kept) > _MOST:
         del kept[: -2 * CALLS]
     return kept
 
