@@ -281,13 +281,18 @@ def test_each_call_from_a_process_on_its_way_out_or_a_forked_child(caller):
 
 
 FORKS_IN_A_HANDLER = """
-import os, sys, warnings
+import os, signal, sys, warnings
 from smoothop import Config, Operator, done
+from smoothop.engine.runners.pool import crew
 
 warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: fork with threads
+crew.RETIRED_AFTER = 3600  # a thread of the pool that stays has nothing to do, and ends then
 
 def handle(ctx):
-    return done(os.fork())
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # which ends a child that does not end by itself, and says so
+    return done(child)
 
 with Operator(pool_size=1) as op:
     for name in ("w", "another"):
