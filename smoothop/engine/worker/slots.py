@@ -100,9 +100,19 @@ class WorkerSlots(WorkerNews):
 
     def slot_leaves(self, slot: Slot) -> bool:
         """`slot` calls no `handle` any more; tell whether it is the last, so `teardown` is due."""
+        run = slot.run
+        # It is not the last if another takes its place, which may not have been launched yet.
+        if slot.dismissed is not None:
+            self.fill(run)
         with self.lock:
             slot.has_left = True
-            return slot.run.is_set_up and all(other.has_left for other in slot.run.slots)
+            is_last = all(other.has_left for other in run.slots)
+            ends_run = is_last and not run.leaving and slot.dismissed is not None
+            if ends_run:  # no other could be launched, and none may come after `teardown`
+                run.leaving = True
+        if ends_run:
+            self.tell_slots(run)
+        return is_last and run.is_set_up
 
     def slot_finished(self, slot: Slot, reason: LeaveReason) -> None:
         """The loop of `slot` has ended: its runner's last step, whatever happened in it.
