@@ -229,7 +229,7 @@ class Operator:
             self._cores[name] = core  # last: the other methods look names up without a lock
         if self._cancelled():  # maybe in between: the one who cancelled may have missed it
             _retire_cancelled(core)
-        core.log.info("handler added")
+        core.inform("handler added")
         return view
 
     def remove_handler(self, name: str) -> Completion:
@@ -646,6 +646,9 @@ class Operator:
 
     def _loop_host(self) -> LoopHost:
         """Return what has the event loop for async workers; called by `WorkerCore`."""
+        host = self._host
+        if host is not None:
+            return host
         from smoothop.engine.runners.loop.host import LoopHost  # noqa: PLC0415 - it imports asyncio
 
         with self._lock:
@@ -655,6 +658,9 @@ class Operator:
 
     def _shared_threads(self) -> Pool:
         """Return what has the threads for pool workers; called by `WorkerCore`."""
+        pool = self._pool
+        if pool is not None:
+            return pool
         with self._lock:
             if self._pool is None:
                 self._pool = Pool(self._machine, self._logger, self._pool_size)
