@@ -667,11 +667,13 @@ def test_of_what_does_not_stop_close_speaks_and_not_asyncio(caplog, monkeypatch)
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(HOUR)
 
-    with pytest.raises(StopTimeoutError) as gave_up, Operator(close_timeout=0.05) as op:
-        op.add_handler("w", swallow, Config(message_only=True, stop_grace=0))
-        op.start("w")
-        op.dispatch("w", None)
-        inside.wait()
+    op = Operator(close_timeout=0.05)
+    op.add_handler("w", swallow, Config(message_only=True, stop_grace=0))
+    op.start("w")
+    op.dispatch("w", None)
+    inside.wait()
+    with pytest.raises(StopTimeoutError) as gave_up:
+        op.close()
     assert list(gave_up.value.stuck) == ["w"]
     for thread in {*threading.enumerate()} - {threading.current_thread()}:
         if thread.name == "smoothop-loop":

@@ -290,6 +290,9 @@ class Logic:
         self.ballast = bytes([1]) * size
         return done(os.getpid())
 
+    async def do_hang(self, ctx, _):
+        threading.Event().wait()
+
     async def do_spin(self, ctx):
         while True:
             pass
@@ -312,7 +315,7 @@ class Logic:
         await ctx.dispatch("bell", None)
         threading.Event().wait()
 
-    async def do_clean_up(self, ctx, *_):
+    async def do_clean_up(self, ctx):
         try:
             await ctx.dispatch("bell", None)
             threading.Event().wait()
