@@ -26,8 +26,11 @@ from smoothop.control.place import LONGEST, Place, places
 WAY_OUT: Final = "or go without control: --no-control"
 BACKLOG: Final = 1024
 """Connections that may wait to be accepted."""
-_TURN: Final = 1.0
-"""Seconds that one waits at most for others to look at the same time who has which name."""
+_TRIES: Final = 1000
+"""How often one looks, a millisecond apart, whether it is one's turn to see who has which name.
+
+Counted and not timed: where everything stood still for a second, whoever has the turn did, too.
+"""
 
 
 class Claim:
@@ -122,8 +125,9 @@ def _in_turn(directory: Path) -> Iterator[None]:
     """Let no other process look whose a name is between its locking and the writing of by whom."""
     door = os.open(directory, os.O_RDONLY)
     try:
-        deadline = time.monotonic() + _TURN
-        while not _is_locked(door) and time.monotonic() < deadline:
+        for _ in range(_TRIES):
+            if _is_locked(door):
+                break
             time.sleep(0.001)
         yield
     finally:

@@ -243,7 +243,7 @@ async def _unfinished():
     """Return the tasks that are still there when there was time to end."""
     mine = asyncio.current_task()
     requests = [task for task in asyncio.all_tasks() if "run_asgi" in str(task.get_coro())]
-    _, left = await asyncio.wait(requests or [asyncio.ensure_future(asyncio.sleep(0))], timeout=1)
+    _, left = await asyncio.wait(requests or [asyncio.ensure_future(asyncio.sleep(0))], timeout=9)
     return [task for task in left if task is not mine]
 
 
