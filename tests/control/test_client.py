@@ -255,6 +255,8 @@ def test_concurrency_is_changed_and_its_origin_noted(running):
     assert not client.scale("echo", 3).changed
     with pytest.raises(ControlRequestError, match="concurrency"):
         client.scale("echo", 0)
+    with pytest.raises(ControlRequestError, match="concurrency: 1000 at most"):
+        client.scale("echo", 10**9)
 
 
 def test_stacks_tell_where_workers_and_other_threads_stand(running):
