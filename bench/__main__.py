@@ -20,7 +20,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help="only rows whose title has this")
     parser.add_argument("--only", action="append", choices=SUBJECTS, help="only this column")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them there, as SVG")
+    parser.add_argument(
+        "--page", type=Path, metavar="FOLDER", help="write what docs/bench.md shows there"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--rounds", type=int, help="how many rounds")
     parser.add_argument("--here", action="store_true", help="in the interpreter that runs this")
@@ -46,11 +48,22 @@ def main() -> None:
     results = _measured(rows, asked.only or list(SUBJECTS), name, scale.rounds)
     print(as_table(rows, results, scale.rounds))
     if asked.json is not None:
-        asked.json.write_text(json.dumps(as_dict(rows, results, scale.rounds), indent=1) + "\n")
-    if asked.plot is not None:
-        from bench.plot import draw  # noqa: PLC0415 - matplotlib is needed only here
+        _write_json(asked.json, rows, results, scale.rounds)
+    if asked.page is not None:
+        _write_page(asked.page, rows, results, scale.rounds)
 
-        draw(rows, results, asked.plot)
+
+def _write_json(file: Path, rows: list[Row], results: Results, rounds: int) -> None:
+    file.write_text(json.dumps(as_dict(rows, results, rounds), indent=1) + "\n")
+
+
+def _write_page(folder: Path, rows: list[Row], results: Results, rounds: int) -> None:
+    from bench.plot import draw  # noqa: PLC0415 - matplotlib is needed only here
+
+    folder.mkdir(exist_ok=True)
+    _write_json(folder / "figures.json", rows, results, rounds)
+    (folder / "figures.md").write_text(as_table(rows, results, rounds) + "\n")
+    draw(rows, results, folder / "figures.svg")
 
 
 def _is_asked(row: Row, parts: list[str]) -> bool:

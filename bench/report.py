@@ -27,11 +27,47 @@ DISTRIBUTIONS: Final = (
 )
 
 
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 2),
+        "switch_interval": sys.getswitchinterval(),
+        **{name: version_of(name) for name in DISTRIBUTIONS},
+    }
+
+
+def version_of(distribution: str) -> str:
+    """Return the installed version, or say that it is not installed."""
+    try:
+        return version(distribution)
+    except ImportError:
+        return "not installed"
+
+
+def read_cpu(text: str) -> str | None:
+    """Return the processor's name that stands in the text of /proc/cpuinfo, if it does."""
+    for line in text.splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return None
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    return (read_cpu(info.read_text()) if info.exists() else None) or platform.processor()
+
+
 @dataclass(slots=True)
 class Results:
     """All figures of one run, in seconds or bytes, by measurement, figure and subject."""
 
     samples: dict[tuple[Task, str], list[float]] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=machine)  # before the run loads it
 
     def add(self, task: Task, figures: Figures) -> None:
         for name, value in figures.items():
@@ -55,32 +91,10 @@ def lines_of(rows: Iterable[Row]) -> Iterator[tuple[Row, bool]]:
             yield row, True
 
 
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
-    return {
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 2),
-        "switch_interval": sys.getswitchinterval(),
-        **{name: version_of(name) for name in DISTRIBUTIONS},
-    }
-
-
-def version_of(distribution: str) -> str:
-    """Return the installed version, or say that it is not installed."""
-    try:
-        return version(distribution)
-    except ImportError:
-        return "not installed"
-
-
 def as_dict(rows: list[Row], results: Results, rounds: int) -> dict[str, Any]:
     """Return everything as plain data; figures in each row's unit."""
     return {
-        "machine": machine(),
+        "machine": results.machine,
         "rounds": rounds,
         "rows": [_row_dict(row, pinned, results) for row, pinned in lines_of(rows)],
     }
@@ -120,7 +134,7 @@ def _ratios(medians: dict[str, float], base: str) -> dict[str, float] | None:
 def as_table(rows: list[Row], results: Results, rounds: int) -> str:
     """Return a Markdown table, the machine above it."""
     who = [name for name in SUBJECTS if any(results.of(row, name) for row in rows)]
-    head = [f"{key}: {value}" for key, value in machine().items()]
+    head = [f"- {key}: {value}" for key, value in results.machine.items()]
     lines = [f"| {' | '.join(['', 'unit', *who, 'goal'])} |", "|---" * (len(who) + 3) + "|"]
     lines += [_line(row, pinned, results, who) for row, pinned in lines_of(rows)]
     return "\n".join([*head, "", f"medians of {rounds} interleaved rounds", "", *lines])
@@ -146,16 +160,3 @@ def _cell(row: Row, subject: str, value: float | None, pinned: bool) -> str:
 
 def _short(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
-
-
-def read_cpu(text: str) -> str | None:
-    """Return the processor's name that stands in the text of /proc/cpuinfo, if it does."""
-    for line in text.splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return None
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    return (read_cpu(info.read_text()) if info.exists() else None) or platform.processor()

@@ -12,7 +12,7 @@ author = copyright = "the smoothop authors"
 version = release = version_of("smoothop")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "bench/*.md"]  # the latter is part of bench.md
 html_theme = "furo"
 html_title = f"smoothop {version}"
 

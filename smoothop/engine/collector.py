@@ -7,40 +7,76 @@ everything: half the time of starting 100,000 workers. Nothing it could find is 
 from __future__ import annotations
 
 import gc
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 MANY: Final = 1_000
 """Objects, of a few hundred bytes or more, from which on it is worth it."""
 
+FOR_EACH: Final = 20e-6
+"""Seconds that each may take, after the last of them was made, until it is as it will stay."""
+
+LONGEST: Final = 2.0
+"""Seconds that the collector waits at most, for however many."""
+
 _lock = threading.RLock()
 _holders = 0
 
 
-@contextmanager
-def collector_waits(objects: int) -> Iterator[None]:
-    """Let the collector wait in this block, if that many objects are made in it.
+def hold_collector(objects: int) -> Callable[[], None] | None:
+    """Let the collector wait, if that many objects are worth it.
 
     What is garbage meanwhile, of whichever thread, is found at the next full collection. A
     program that has switched the collector off finds it off.
+
+    Returns:
+        What lets it go on, if it waits; only the first call counts.
     """
     global _holders  # noqa: PLW0603 - the collector is one for all threads, too
-    if objects < MANY or not (gc.isenabled() or _holders):
-        yield
-        return
     with _lock:
+        if objects < MANY or not (gc.isenabled() or _holders):
+            return None
         _holders += 1
         gc.disable()
+    holds = True
+
+    def let_go() -> None:
+        nonlocal holds
+        if holds:
+            holds = False
+            _let_go()
+
+    return let_go
+
+
+@contextmanager
+def collector_waits(objects: int) -> Iterator[None]:
+    """Hold it in this block."""
+    let_go = hold_collector(objects)
     try:
         yield
     finally:
-        with _lock:
-            _holders -= 1
-            if not _holders:
-                _age_all()
-                gc.enable()
+        if let_go is not None:
+            let_go()
+
+
+def settling_time(objects: int) -> float:
+    """Return for how many seconds to hold it on, when so many have been made."""
+    return min(objects * FOR_EACH, LONGEST)
+
+
+def _let_go() -> None:
+    global _holders  # noqa: PLW0603 - as above
+    with _lock:
+        if not _holders:  # a forked child has let it go on
+            return
+        _holders -= 1
+        if not _holders:
+            _age_all()
+            gc.enable()
 
 
 def _age_all() -> None:
@@ -51,3 +87,16 @@ def _age_all() -> None:
     if not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()
+
+
+def _forked() -> None:
+    """Let it go on in a forked child: who would do so is a thread that is not there."""
+    global _lock, _holders  # noqa: PLW0603 - as above
+    _lock = threading.RLock()
+    if _holders:
+        _holders = 0
+        gc.enable()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -30,7 +30,7 @@ class WorkerLog:
 
     def info(self, message: str, *args: object, **fields: object) -> None:
         """Write an INFO record; `fields` become attributes of the record."""
-        if _is_wanted(self._logger, logging.INFO, message):
+        if is_wanted(self._logger, logging.INFO, message):
             self._write(logging.INFO, message, args, None, fields)
 
     def warning(
@@ -69,7 +69,7 @@ def write(
     **fields: object,
 ) -> None:
     """Write a record; `fields` become its attributes. Never raises."""
-    if not _is_wanted(logger, level, message):
+    if not is_wanted(logger, level, message):
         return
     with fenced(message):
         logger.log(level, message, *args, exc_info=cause, extra=fields)
@@ -80,7 +80,7 @@ def write_stack(
 ) -> None:
     """Write a WARNING with the stack of some other code, shown as logging shows any stack."""
     level = logging.WARNING
-    if not _is_wanted(logger, level, message):
+    if not is_wanted(logger, level, message):
         return
     with fenced(message):
         # `Logger.log` can only show the stack of its caller.
@@ -101,7 +101,8 @@ def fenced(message: str) -> Iterator[None]:
         _report_broken_logging(message)
 
 
-def _is_wanted(logger: logging.Logger, level: int, message: str) -> bool:
+def is_wanted(logger: logging.Logger, level: int, message: str) -> bool:
+    """Tell whether a record of that level would be written."""
     try:
         return logger.isEnabledFor(level)
     except BaseException:  # noqa: BLE001 - the fence around loggers, which may be user code

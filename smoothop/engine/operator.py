@@ -13,7 +13,7 @@ from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
 from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least
 from smoothop.engine.cancellation import Cancellation
-from smoothop.engine.collector import collector_waits
+from smoothop.engine.collector import hold_collector, settling_time
 from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
 from smoothop.engine.machine import SYSTEM, Machine
@@ -229,7 +229,7 @@ class Operator:
             self._cores[name] = core  # last: the other methods look names up without a lock
         if self._cancelled():  # maybe in between: the one who cancelled may have missed it
             _retire_cancelled(core)
-        core.log.info("handler added")
+        core.inform("handler added")
         return view
 
     def remove_handler(self, name: str) -> Completion:
@@ -340,11 +340,15 @@ class Operator:
         """
         self._refuse_closed()
         cores = self._all()
-        with collector_waits(len(cores)):
+        let_go = hold_collector(len(cores))
+        try:
             for core in cores:
                 self._refuse_cancelled()
                 self._observers.started(self)
                 core.start()
+        finally:
+            if let_go is not None:
+                self._let_go_of_collector(let_go, settling_time(len(cores)))
 
     def stop(self, name: str, *, timeout: Duration | None = None) -> Completion:
         """Ask a worker to stop; returns at once.
@@ -642,6 +646,9 @@ class Operator:
 
     def _loop_host(self) -> LoopHost:
         """Return what has the event loop for async workers; called by `WorkerCore`."""
+        host = self._host
+        if host is not None:
+            return host
         from smoothop.engine.runners.loop.host import LoopHost  # noqa: PLC0415 - it imports asyncio
 
         with self._lock:
@@ -651,10 +658,20 @@ class Operator:
 
     def _shared_threads(self) -> Pool:
         """Return what has the threads for pool workers; called by `WorkerCore`."""
+        pool = self._pool
+        if pool is not None:
+            return pool
         with self._lock:
             if self._pool is None:
                 self._pool = Pool(self._machine, self._logger, self._pool_size)
             return self._pool
+
+    def _let_go_of_collector(self, let_go: Callable[[], None], delay: float) -> None:
+        """Let the collector go on when the workers that were started have had their first turn."""
+        try:
+            self._timers.call_later(delay, let_go)
+        except RuntimeError:  # no thread to count the time
+            let_go()
 
     def _unlisten(self, ring: Ring) -> None:
         with self._lock:

@@ -252,6 +252,16 @@ def test_the_last_event_is_kept_without_any_stream(op, worker):
     }
 
 
+def test_the_last_event_is_the_one_that_a_stream_gives(op, way):
+    async def handle(ctx):
+        return none(3600)
+
+    worker = op.add_handler("w", way.handler(handle))
+    stream = worker.metrics(kinds=["handle"])
+    op.start("w")
+    assert stream.get(DEADLINE) == worker.last_metric()
+
+
 def test_the_last_event_of_a_handle_nobody_listened_to_is_made_when_asked_for(op, way):
     seen, looked = [], Gate()
     before = time.time()

@@ -223,6 +223,41 @@ def test_to_end_the_process_is_up_to_who_owns_it(op, way):
     assert receipt.result(DEADLINE) == "hang"
 
 
+def test_a_stuck_call_that_ends_before_its_slot_is_replaced_is_not_the_last_of_its_worker(op, way):
+    leave, again, calls = Gate("leave"), Gate("the second call"), []
+
+    async def handle(ctx):
+        calls.append("handle")
+        if len(calls) == 1:
+            await way.passed(leave)
+        else:
+            again.open()
+        return none(3600)
+
+    async def teardown(ctx):
+        calls.append("teardown")
+
+    class Slow(logging.Handler):
+        """Keeps the watchdog from opening the new slot until the worker has gone on."""
+
+        def emit(self, record):
+            if record.getMessage() == "stuck slot replaced":
+                leave.open()
+                again.wait()
+
+    slow = Slow()
+    logging.getLogger("smoothop").addHandler(slow)
+    try:
+        config = Config(stuck_after=SOON, on_stuck="replace")
+        op.add_handler("w", way.handler(handle, teardown=teardown), config)
+        op.start("w")
+        again.wait()
+        op.stop("w").result(DEADLINE)
+    finally:
+        logging.getLogger("smoothop").removeHandler(slow)
+    assert calls == ["handle", "handle", "teardown"]
+
+
 # -- the event loop
 
 
@@ -339,6 +374,40 @@ def test_under_virtual_time_a_stuck_call_is_told_within_its_limit_and_three_step
     machine.run(main)
     (event,) = told
     assert 60 <= event.duration <= 61.5
+
+
+def test_after_teardown_nothing_is_handled_although_a_new_slot_could_be_launched_only_then():
+    class Scarce(SimMachine):
+        refuses = False
+
+        def spawn(self, target, name):
+            if self.refuses:
+                raise RuntimeError("can't start new thread")
+            return super().spawn(target, name)
+
+    machine, calls = Scarce(3), []
+
+    class Handler:
+        def handle(self, ctx):
+            calls.append("handle")
+            machine.refuses = True
+            machine.sleep(3)
+            return done()
+
+        def teardown(self, ctx):
+            calls.append("teardown")
+            machine.refuses = False
+
+    def main():
+        operator = Operator(_machine=machine)
+        view = operator.add_handler("w", Handler(), Config(stuck_after=1, on_stuck="replace"))
+        operator.start("w")
+        machine.sleep(10)
+        calls.append(view.status)
+        operator.close()
+
+    machine.run(main)
+    assert calls == ["handle", "teardown", "stopped"]
 
 
 def test_one_that_waits_for_an_object_that_cannot_be_looked_at_is_told_of_as_well(looped):

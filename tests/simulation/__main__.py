@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from simulation.actors import AsyncActor
 from simulation.history import History
 from simulation.pairs import Collision
 from smoothop.testing import SimMachine
@@ -36,6 +37,19 @@ def wall(seed: int, carriers: Carriers) -> SimMachine:
     return without
 
 
+def ways(seed: int, carriers: Carriers) -> SimMachine:
+    """Run one history; print for each worker that has handled how it ran, and what befell it."""
+    drawn = History(seed, carriers)
+    machine = _run(drawn)
+    for view, actor in drawn.views:
+        snapshot = view.snapshot()
+        if snapshot.handled:
+            way = "loop" if isinstance(actor, AsyncActor) else view.config.run_in
+            several = ["several slots"] if view.config.concurrency > 1 else []
+            print(way, sorted({*several, *(entry["event"] for entry in snapshot.history)}))
+    return machine
+
+
 def _run(what: History | Collision) -> SimMachine:
     try:
         what.run()
@@ -49,6 +63,7 @@ KINDS: Final[dict[str, Callable[[int, Carriers], SimMachine]]] = {
     "histories": history,
     "pairs": pair,
     "walls": wall,
+    "ways": ways,
 }
 
 

@@ -134,6 +134,7 @@ class Actor:
         """Do something of which nothing is kept; what it raises on purpose is not a panic."""
         kind, draw, ways, operator = self.draw.random(), self.draw, self.ways, self.history.operator
         other = draw.choice(self.history.names)
+        sender = f"{self.label}#{ctx._slot.number}"  # of two slots, either may come first
         try:
             if kind < 0.3:
                 return
@@ -142,11 +143,11 @@ class Actor:
             elif kind < 0.6:
                 await ways.ctx_wait(ctx, draw.choice((0.01, 0.4)))
             elif kind < 0.7:
-                await send(self.history, draw, ways, ctx, self.label, other)
+                await send(self.history, draw, ways, ctx, sender, other)
             elif kind < 0.75:
-                await send(self.history, draw, ways, ctx, self.label, self.name)
+                await send(self.history, draw, ways, ctx, sender, self.name)
             elif kind < 0.82:
-                await send_and_ask(self.history, draw, ways, ctx, self.label, other)
+                await send_and_ask(self.history, draw, ways, ctx, sender, other)
             elif kind < 0.85:
                 operator.stop(other)
             elif kind < 0.88:

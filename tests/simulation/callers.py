@@ -99,7 +99,11 @@ class Caller:
             await self.ways.completion(scaled, self.draw.choice(TIMEOUTS))
 
     async def _pause(self, name: str) -> None:
+        """Pause a worker; mostly for a while, as two calls seldom draw the same one."""
         self.history.pause(name)
+        if self.draw.random() < 0.7:
+            await self.ways.sleep(self.draw.choice((0.001, 0.1, 0.7)))
+            self.history.operator.resume(name)
 
     async def _resume(self, name: str) -> None:
         self.history.operator.resume(name)

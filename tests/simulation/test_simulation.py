@@ -15,6 +15,7 @@ TESTS = Path(__file__).parents[1]
 TRACE = re.compile(r"^(\d+) ([0-9a-f]{64})$", re.MULTILINE)
 BY_LINE = (10, 13, 31, 51)
 """Seeds that switch at lines of the engine: what it remembers of an earlier seed shows in these."""
+BEFALLS = ("several slots", "config changed", "paused", "resumed", "stuck", "panic", "stopped")
 WARNINGS = ("-W", "error", "-X", "utf8")
 
 
@@ -55,6 +56,17 @@ def outputs(started: list[subprocess.Popen[str]]) -> list[str]:
 def test_histories_drawn_from_seeds_keep_every_promise(tenth: int, sized: Sized) -> None:
     seeds = sized(ci=1_000, soak=100_000)
     outputs(processes("histories", seeds, first=tenth * seeds))
+
+
+@pytest.mark.timeout(300)
+def test_the_histories_have_workers_of_every_way_that_meet_everything() -> None:
+    workers = "".join(outputs(processes("ways", 200))).splitlines()
+    met = {
+        (way, what): sum(line.startswith(f"{way} [") and repr(what) in line for line in workers)
+        for way in ("thread", "pool", "loop")
+        for what in BEFALLS
+    }
+    assert {who: times for who, times in met.items() if times < 4} == {}
 
 
 @pytest.mark.timeout(300)

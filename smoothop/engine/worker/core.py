@@ -17,7 +17,7 @@ from smoothop.engine.texts import typed_text
 from smoothop.engine.worker.run import Run
 from smoothop.engine.worker.slots import WorkerSlots
 from smoothop.errors import MessageDroppedError, SmoothopError
-from smoothop.events import LifecycleEvent, StopReason
+from smoothop.events import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -212,7 +212,7 @@ class WorkerCore(WorkerSlots):
         return run
 
     def _launch(self, run: Run) -> None:
-        self.log.info("starting worker")
+        self.inform("starting worker")
         slot = run.slots[0]
         if run.config.stuck_after:
             self.operator._watchdog.watch(self, run)  # noqa: SLF001 - the engine's own door
@@ -239,17 +239,14 @@ class WorkerCore(WorkerSlots):
 
     def _ask(self, run: Run, *, announce: bool) -> None:
         if announce:
-            self.log.info("stopping worker")
+            self.inform("stopping worker")
         self.tell_slots(run)
 
     def run_ended(self, run: Run) -> None:
         """Tell everybody that it has stopped; start again if wanted."""
-        self.log.info("worker stopped", reason=run.reason)
+        self.inform("worker stopped", reason=run.reason)
         if run.begun:
-            now = self.machine.time()
-            self.note("stopped", run.reason, time=now)
-            raw = (LifecycleEvent, self.name, now, "stopped", run.reason)
-            self.publish(self.audience.lifecycle, raw)
+            self.turned("stopped", run.reason)
         self.end_streams()
         self._conclude(run)
 

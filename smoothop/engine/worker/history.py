@@ -25,7 +25,7 @@ Entry = tuple[float, str, str | None]
 
 def noted(entries: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
     """Return the last `LENGTH` entries with one more."""
-    return (*entries[1 - LENGTH :], entry)
+    return (*entries[1 - LENGTH :], entry) if entries else (entry,)
 
 
 def as_dicts(entries: tuple[Entry, ...]) -> list[dict[str, Any]]:

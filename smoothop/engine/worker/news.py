@@ -6,13 +6,13 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from smoothop.engine.logs import WorkerLog, handler_logger
+from smoothop.engine.logs import WorkerLog, handler_logger, is_wanted
 from smoothop.engine.messages.mailbox import Mailbox
 from smoothop.engine.texts import error_text, traceback_text, typed_text
 from smoothop.engine.watching.streams import NOBODY, Audience, Listener, RawEvent, Ring
 from smoothop.engine.worker.history import Entry, noted
 from smoothop.engine.worker.tempo import CALLS, packed
-from smoothop.events import DispatchEvent, HandleEvent, PanicEvent
+from smoothop.events import DispatchEvent, HandleEvent, LifecycleEvent, PanicEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ class WorkerNews:
         enter_dispatch: makes what is entered around each dispatch to it, if anything is.
         last: the most recent event before those calls, but for accepted messages, raw; see
             `snapshots.LastEvent`.
+        told: ``(returned at, raw event)`` of the latest call that somebody was told of.
         sole_call: the only call since it lay down, raw.
         calls_made: the last calls since it lay down, raw, if there were several.
         call_times: those before, packed; see `tempo`.
@@ -59,6 +60,7 @@ class WorkerNews:
         "own_rings",
         "panics",
         "sole_call",
+        "told",
         "watches",
     )
 
@@ -75,6 +77,7 @@ class WorkerNews:
         self.watches: tuple[Watch, ...] = ()
         self.enter_dispatch: EnterDispatch | None = None
         self.last: tuple[Any, ...] | None = None
+        self.told: tuple[float, RawEvent] | None = None
         self.sole_call: RawCall | None = None
         self.calls_made: deque[RawCall] | None = None
         self.call_times: Times = None
@@ -88,6 +91,11 @@ class WorkerNews:
     def log(self) -> WorkerLog:
         """Writes the engine's records about it."""
         return WorkerLog(self._logger, self.name)
+
+    def inform(self, message: str, **fields: object) -> None:
+        """Write an INFO record, if anybody wants one: most records of a great many are not."""
+        if is_wanted(self._logger, logging.INFO, message):
+            self.log.info(message, **fields)
 
     @property
     def handler_logger(self) -> LoggerAdapter:
@@ -121,6 +129,7 @@ class WorkerNews:
             None if accepted_at is None else began - accepted_at,
         )
         if text is None:
+            self.told = (now, raw)  # first: who was told may ask for the last event
             for listener in self.audience.handle:
                 listener.put(raw)
         else:
@@ -203,17 +212,25 @@ class WorkerNews:
         if self.sole_call is None and self.calls_made is None:
             return
         with self.lock:
-            calls = self.last_calls()
-            if calls:
+            sole = self.sole_call
+            if sole is not None and self.calls_made is None and self.call_times is None:
+                self.call_times = self.last = sole  # its first call: as `packed` answers
+            elif calls := self.last_calls():
                 self.call_times = packed(self.call_times, calls)
                 self.last = calls[-1]
             self.sole_call = self.calls_made = None
 
-    def note(self, event: str, detail: str | None = None, *, time: float | None = None) -> None:
-        """Keep in the history what happens now, or did at `time`."""
+    def turned(self, state: str, reason: str | None = None) -> None:
+        """It has come to a new state of its life."""
+        raw = (LifecycleEvent, self.name, self.machine.time(), state, reason)
         with self.lock:
-            when = self.machine.time() if time is None else time
-            self.history = noted(self.history, (when, event, detail))
+            self.history = noted(self.history, raw[2:])
+        self.publish(self.audience.lifecycle, raw)
+
+    def note(self, event: str, detail: str | None = None) -> None:
+        """Keep in the history what happens now."""
+        with self.lock:
+            self.history = noted(self.history, (self.machine.time(), event, detail))
 
     def note_error(self, text: str, raised: BaseException | None = None) -> None:
         """Keep the text as that of the last error, and where it was raised, if it was."""

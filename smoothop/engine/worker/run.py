@@ -113,10 +113,10 @@ class Run:
 
     def leave(self, reason: LeaveReason) -> bool:
         """Decide that it ends, unless that is decided; tell whether it is news."""
+        if self.leaving:
+            return False
         match reason:
             case "surplus" | "abandoned":  # that is for one slot alone
-                return False
-            case _ if self.leaving:
                 return False
             case _:
                 self.leaving, self.reason = True, reason
@@ -139,13 +139,16 @@ class Run:
 
     def is_short(self) -> bool:
         """Tell whether there are fewer slots than should be; may be asked without the lock."""
-        return sum(slot.is_active for slot in self.slots) < self.wanted
+        return len(self.active()) < self.wanted
 
     def remove(self, slot: Slot) -> bool:
         """Forget a slot that has ended; ``False`` when that was done before."""
         if slot not in self.slots:
             return False
-        self.slots = tuple(other for other in self.slots if other is not slot)
+        if self.slots == (slot,):  # as mostly: three times as fast
+            self.slots = ()
+        else:
+            self.slots = tuple(other for other in self.slots if other is not slot)
         self.handled += slot.handled
         return True
 

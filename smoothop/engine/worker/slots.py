@@ -11,7 +11,7 @@ from smoothop.engine.worker.history import Pause
 from smoothop.engine.worker.news import WorkerNews
 from smoothop.engine.worker.supervision import SURPLUS, LeaveReason
 from smoothop.errors import MessageDroppedError
-from smoothop.events import LifecycleEvent, StopReason
+from smoothop.events import StopReason
 
 if TYPE_CHECKING:
     from smoothop.config import Config
@@ -87,11 +87,10 @@ class WorkerSlots(WorkerNews):
         run = slot.run
         if run.begun:
             return
-        now = self.machine.time()
-        self.note("started", time=now)
-        self.publish(self.audience.lifecycle, (LifecycleEvent, self.name, now, "started", None))
+        self.turned("started")
         run.begun = True  # after it was told: from now on others may be launched
-        self.fill(run)
+        if run.wanted != 1:
+            self.fill(run)
 
     def slot_set_up(self, slot: Slot) -> None:
         """`setup` has returned."""
@@ -100,9 +99,19 @@ class WorkerSlots(WorkerNews):
 
     def slot_leaves(self, slot: Slot) -> bool:
         """`slot` calls no `handle` any more; tell whether it is the last, so `teardown` is due."""
+        run = slot.run
+        # It is not the last if another takes its place, which may not have been launched yet.
+        if slot.dismissed is not None:
+            self.fill(run)
         with self.lock:
             slot.has_left = True
-            return slot.run.is_set_up and all(other.has_left for other in slot.run.slots)
+            is_last = run.slots == (slot,) or all(other.has_left for other in run.slots)
+            ends_run = is_last and not run.leaving and slot.dismissed is not None
+            if ends_run:  # no other could be launched, and none may come after `teardown`
+                run.leaving = True
+        if ends_run:
+            self.tell_slots(run)
+        return is_last and run.is_set_up
 
     def slot_finished(self, slot: Slot, reason: LeaveReason) -> None:
         """The loop of `slot` has ended: its runner's last step, whatever happened in it.
@@ -124,12 +133,14 @@ class WorkerSlots(WorkerNews):
             over = not run.slots
             if over:
                 self._note_end(run)
-        self.drop_current(slot, "it ended before it finished the message")
+        if slot.receipt is not None:  # after a regular end, the slot has settled it
+            self.drop_current(slot, "it ended before it finished the message")
         if over:
             self.run_ended(run)
         elif alone:
             self.tell_slots(run)
-        self._tell_scaled(run)
+        if run.scaled:
+            self._tell_scaled(run)
 
     # -- what its slots are told
 
@@ -188,7 +199,6 @@ class WorkerSlots(WorkerNews):
 
     def drop_current(self, slot: Slot, why: str) -> None:
         """Settle the receipt of the message that `slot` is handling, if there is one."""
-        # There is none after a regular end: the slot has settled it.
         receipt = slot.receipt
         if receipt is not None:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))

@@ -61,8 +61,7 @@ class Wait(NamedTuple):
     for_message: bool
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """Leave the loop, for this reason."""
 
     reason: LeaveReason
@@ -202,7 +201,9 @@ class Supervision:
         self.budget.in_a_row = 0
         if not result.idle:
             return CALL
-        return self._waiting(Wait(now + result.idle, result.status is NONE))
+        # As `Wait(...)` does, but for a function in Python around it.
+        until_then = (now + result.idle, result.status is NONE)
+        return self._waiting(tuple.__new__(Wait, until_then))
 
     def out_of_messages(self) -> Decision:
         """A message-only worker found its mailbox empty."""
