@@ -63,9 +63,11 @@ class Guard:
         if rights is Rights.NONE and peer.address is None:
             raise Failure("forbidden", "this operator belongs to another user")
         if rights is Rights.NONE:
-            raise Failure(
-                "unauthorized", "the token is missing or wrong: Authorization: Bearer ..."
+            what = (
+                "the token is missing or wrong: it is the header 'Authorization: Bearer TOKEN', and "
+                "--token-file FILE of smoothop's commands"
             )
+            raise Failure("unauthorized", what)
         if access is Access.READ:
             return
         if self._read_only:
