@@ -64,8 +64,8 @@ class Guard:
             raise Failure("forbidden", "this operator belongs to another user")
         if rights is Rights.NONE:
             what = (
-                "the token is missing or wrong: it is the header 'Authorization: Bearer TOKEN', and "
-                "--token-file FILE of smoothop's commands"
+                "the token is missing or wrong: give it as 'Authorization: Bearer TOKEN', or with "
+                "--token-file FILE on the command line"
             )
             raise Failure("unauthorized", what)
         if access is Access.READ:
