@@ -52,11 +52,15 @@ class Claim:
         if self._lock is None:
             return
         self.listener.close()
-        with suppress(OSError):  # whoever comes next replaces it
-            self.place.socket.unlink()
+        self.hide()
         with suppress(OSError):
             os.ftruncate(self._lock, 0)
         self.forget()
+
+    def hide(self) -> None:
+        """Let nobody find the socket any more; the name is still held."""
+        with suppress(OSError):  # whoever comes next replaces it
+            self.place.socket.unlink()
 
     def forget(self) -> None:
         """Close this process's hold on the lock."""
