@@ -263,7 +263,7 @@ os.setresuid(65534, 65534, 65534)
 client = socket.socket(socket.AF_UNIX)
 client.connect(sys.argv[1])
 client.sendall(b"POST /workers/stopped/start HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
-print(client.recv(65536).decode())
+print(client.makefile().read())  # head and body may come one after the other; then it is closed
 """
 
 
