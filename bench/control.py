@@ -25,7 +25,9 @@ from smoothop.control import Client, ControlServer
 
 MANY = 1_000
 WORKLOADS = ("idle", "busy", "many")
-WATCHES = ("no server", "nobody asks", "list each second")
+INTERVAL = 2.0
+"""Seconds, as of `smoothop ps -w`."""
+WATCHES = ("no server", "nobody asks", "ps -w")
 
 
 def operate(workload: str, watch: str) -> None:
@@ -73,9 +75,9 @@ class Subject:
         """Take the pace of its workers while it is watched."""
         before, began = self._read(), time.monotonic()
         while (left := began + seconds - time.monotonic()) > 0:
-            if self.watch == "list each second":
+            if self.watch == "ps -w":
                 self.client.workers()
-            time.sleep(min(1.0, left))
+            time.sleep(min(INTERVAL, left))
         after, took = self._read(), time.monotonic() - began
         used = after[1] - before[1]
         self.paces.append((after[0] - before[0]) / used)

@@ -13,7 +13,7 @@ import sys
 import threading
 from contextlib import suppress
 
-_TO_TELL = 0.05
+_TO_TELL = 0.1
 """Seconds before the end at which is told where every thread stands."""
 
 

@@ -119,8 +119,9 @@ def _mailbox(known: Snapshot) -> str:
 
 def _panics(known: Snapshot) -> str:
     limit = known["config"].get("max_panic_attempts") or 0
-    budget = f"{known['panic_attempts']} of {limit} count now" if limit else "no limit"
-    return f"{known['panics']}, {budget}"
+    if limit and known["status"] == "running":
+        return f"{known['panics']}, {known['panic_attempts']} of {limit} count now"
+    return f"{known['panics']}, {f'limit {limit}' if limit else 'no limit'}"
 
 
 def _calls(known: Snapshot) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from smoothop.control.clients.async_client import AsyncClient
     from smoothop.control.clients.client import Client
     from smoothop.control.errors import (
+        AnswerCutError,
         ControlError,
         ControlRefusedError,
         ControlRequestError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "ActionResult": "answers",
+    "AnswerCutError": "errors",
     "AsyncClient": "clients.async_client",
     "Client": "clients.client",
     "ControlError": "errors",
@@ -47,6 +49,7 @@ _MODULES = {
 
 __all__ = [
     "ActionResult",
+    "AnswerCutError",
     "AsyncClient",
     "Client",
     "ControlError",

@@ -26,8 +26,11 @@ from smoothop.control.place import LONGEST, Place, places
 WAY_OUT: Final = "or go without control: --no-control"
 BACKLOG: Final = 1024
 """Connections that may wait to be accepted."""
-_TURN: Final = 1.0
-"""Seconds that one waits at most for others to look at the same time who has which name."""
+_TRIES: Final = 1000
+"""How often one looks, a millisecond apart, whether it is one's turn to see who has which name.
+
+Counted and not timed: where everything stood still for a second, whoever has the turn did, too.
+"""
 
 
 class Claim:
@@ -49,11 +52,15 @@ class Claim:
         if self._lock is None:
             return
         self.listener.close()
-        with suppress(OSError):  # whoever comes next replaces it
-            self.place.socket.unlink()
+        self.hide()
         with suppress(OSError):
             os.ftruncate(self._lock, 0)
         self.forget()
+
+    def hide(self) -> None:
+        """Let nobody find the socket any more; the name is still held."""
+        with suppress(OSError):  # whoever comes next replaces it
+            self.place.socket.unlink()
 
     def forget(self) -> None:
         """Close this process's hold on the lock."""
@@ -122,8 +129,9 @@ def _in_turn(directory: Path) -> Iterator[None]:
     """Let no other process look whose a name is between its locking and the writing of by whom."""
     door = os.open(directory, os.O_RDONLY)
     try:
-        deadline = time.monotonic() + _TURN
-        while not _is_locked(door) and time.monotonic() < deadline:
+        for _ in range(_TRIES):
+            if _is_locked(door):
+                break
             time.sleep(0.001)
         yield
     finally:

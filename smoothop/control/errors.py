@@ -5,6 +5,7 @@
     SmoothopError
     └── ControlError
         ├── OperatorNotRunningError
+        │   └── AnswerCutError
         ├── ControlRefusedError
         ├── ControlRequestError
         └── ControlStartError
@@ -25,6 +26,13 @@ class ControlError(SmoothopError):
 
 class OperatorNotRunningError(ControlError):
     """Nobody answers under that name or address; the message says where was looked."""
+
+
+class AnswerCutError(OperatorNotRunningError):
+    """The connection was closed before the whole answer had come: most likely the operator ends.
+
+    Whether it has done what it was asked is not known.
+    """
 
 
 class ControlRefusedError(ControlError):

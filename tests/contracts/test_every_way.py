@@ -48,6 +48,7 @@ class Way:
 
 WAYS = [
     Way("thread", Obedient, {}),
+    Way("pool", Obedient, {"run_in": "pool"}),
     Way("process", Obedient, {"run_in": "process"}),
     Way("loop", ObedientAsync, {}),
 ]

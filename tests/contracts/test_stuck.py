@@ -300,10 +300,11 @@ def test_who_blocks_the_loop_is_blamed_and_not_who_waits_for_it(looped):
         return none(0)
 
     events = op.metrics(kinds=["stuck"])
-    victim = op.add_handler("victim", wait, Config(stuck_after=SOON))
+    # Ten times what it takes, so that a busy machine does not make it stuck by itself.
+    victim = op.add_handler("victim", wait, Config(stuck_after=4 * SOON))
     op.start("victim")
     waiting.wait()
-    blocking(op, leave, "blocker", stuck_after=4 * SOON)
+    blocking(op, leave, "blocker", stuck_after=8 * SOON)
     op.dispatch("blocker", None)
     event = events.get(DEADLINE)
     assert event.worker == "blocker"

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 import os
 import socket
 import subprocess
@@ -23,7 +24,15 @@ from smoothop import (
     fail,
     none,
 )
-from smoothop.control import AsyncClient, Client, ControlRequestError, OperatorNotRunningError
+from smoothop.cli.commands import stop
+from smoothop.control import (
+    AnswerCutError,
+    AsyncClient,
+    Client,
+    ControlRequestError,
+    OperatorInfo,
+    OperatorNotRunningError,
+)
 from smoothop.control.clients import requests
 from smoothop.control.server.room import WorkerFacts
 
@@ -120,6 +129,55 @@ def test_a_foreign_server_is_told_from_an_operator():
         thread.join()
 
 
+@pytest.fixture
+def scripted(run_directory):
+    """A socket that gives each client what is next, and is gone after that."""
+    listener = socket.socket(socket.AF_UNIX)
+    (run_directory / "smoothop").mkdir()
+    path = run_directory / "smoothop" / "scripted.sock"
+    listener.bind(str(path))
+    listener.listen()
+    listener.settimeout(5)
+
+    def answer(answers):
+        for number, one in enumerate(answers, 1):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1024)
+                if number == len(answers):
+                    path.unlink()
+                    listener.close()
+                connection.sendall(one)
+
+    def begin(*answers):
+        threads.append(threading.Thread(target=answer, args=(answers,)))
+        threads[0].start()
+        return Client("scripted")
+
+    threads = []
+    yield begin
+    threads[0].join(10)
+
+
+HALF_A_CHUNK = b"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n5"
+HALF_AN_ANSWER = b'HTTP/1.1 200 \r\nContent-Length: 10\r\n\r\n{"sta'
+
+
+@pytest.mark.parametrize("half", [b"", b"HTTP/1.1 200 \r\nC", HALF_A_CHUNK, HALF_AN_ANSWER])
+def test_answer_that_is_cut_off_means_that_the_operator_has_ended(scripted, half):
+    with pytest.raises(AnswerCutError, match="the operator ends, or has ended"):
+        scripted(half).operator()
+
+
+def test_stop_all_waits_until_nobody_answers_whatever_is_cut_off(scripted):
+    told = json.dumps(dict.fromkeys(OperatorInfo.__slots__)).encode()
+    whole = b"HTTP/1.1 200 \r\nContent-Length: %d\r\n\r\n%b" % (len(told), told)
+    client = scripted(b"", b"", whole, HALF_AN_ANSWER)
+    stop._end(client, wait=True)
+    with pytest.raises(OperatorNotRunningError, match="nobody answers"):
+        client.operator()
+
+
 def test_server_that_never_answers_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = Client(url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.05)
@@ -197,6 +255,8 @@ def test_concurrency_is_changed_and_its_origin_noted(running):
     assert not client.scale("echo", 3).changed
     with pytest.raises(ControlRequestError, match="concurrency"):
         client.scale("echo", 0)
+    with pytest.raises(ControlRequestError, match="concurrency: 1000 at most"):
+        client.scale("echo", 10**9)
 
 
 def test_stacks_tell_where_workers_and_other_threads_stand(running):

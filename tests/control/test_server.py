@@ -243,7 +243,7 @@ async def _unfinished():
     """Return the tasks that are still there when there was time to end."""
     mine = asyncio.current_task()
     requests = [task for task in asyncio.all_tasks() if "run_asgi" in str(task.get_coro())]
-    _, left = await asyncio.wait(requests or [asyncio.ensure_future(asyncio.sleep(0))], timeout=1)
+    _, left = await asyncio.wait(requests or [asyncio.ensure_future(asyncio.sleep(0))], timeout=9)
     return [task for task in left if task is not mine]
 
 
@@ -276,6 +276,57 @@ def test_requests_that_are_being_answered_are_answered_at_the_end(running, monke
     one.operator.start("closes")
     assert one.client.send("closes", 1, wait=True) == "the last answer"
     closing.join(10)
+
+
+def test_who_has_connected_when_the_end_begins_is_answered(running, monkeypatch):
+    monkeypatch.setattr(server, "_LAST_ANSWERS", 10)
+    monkeypatch.setattr(server, "_LAST_WORDS", 10)
+    one = running()
+    busy, free = threading.Event(), threading.Event()
+    one.server._loop.call_soon_threadsafe(lambda: (busy.set(), free.wait(10)))
+    assert busy.wait(10)
+    with connected(one) as asks, connected(one) as asks_later:  # neither is accepted yet
+        asks.sendall(b"GET /operator HTTP/1.1\r\nHost: a\r\n\r\n")
+        one.server._loop.call_soon_threadsafe(one.server._closing.set)
+        free.set()
+        assert received(asks).startswith(b"HTTP/1.1 200")
+        asks_later.sendall(b"GET /operator HTTP/1.1\r\nHost: a\r\n\r\n")
+        asks_later.settimeout(5)
+        assert received(asks_later).startswith(b"HTTP/1.1 200")  # and is closed at once
+
+
+def test_whoever_comes_when_the_end_has_begun_finds_nobody(running):
+    one = running()
+    path = one.server.place.socket
+    with connected(one) as connection:
+        asyncio.run_coroutine_threadsafe(_begin_to_close(one.server), one.server._loop).result(10)
+        assert not path.exists()
+        assert connection.recv(100) == b""  # and who says nothing is not waited for any longer
+
+
+async def _begin_to_close(closed):
+    closed._closing.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+def test_large_answer_is_sent_whole_at_the_end(running, monkeypatch):
+    monkeypatch.setattr(server, "_LAST_ANSWERS", 10)
+    monkeypatch.setattr(server, "_LAST_WORDS", 10)
+    one = running()
+    one.operator.add_handler("large", lambda ctx: done("x" * 3_000_000), Config(message_only=True))
+    one.operator.start("large")
+    with connected(one) as connection:
+        body = b'{"message": 1, "wait": true}'
+        head = b"POST /workers/large/messages HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+        connection.sendall(head % len(body) + body)
+        begun = connection.recv(1)  # from here on it is all written, and far from sent
+        closing = threading.Thread(target=one.server.close)
+        closing.start()
+        asyncio.run_coroutine_threadsafe(one.server._closing.wait(), one.server._loop).result(10)
+        answer = begun + received(connection)
+    closing.join(10)
+    assert answer.endswith(b'x","error":null}\n')
 
 
 def test_message_that_the_operator_dropped_at_its_close_is_told(running):

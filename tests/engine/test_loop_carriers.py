@@ -2,6 +2,9 @@
 
 import asyncio
 import contextvars
+import gc
+import threading
+from contextlib import suppress
 
 import pytest
 from support.gates import DEADLINE, Gate
@@ -652,3 +655,29 @@ def on_another_thread(function):
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result(DEADLINE)
+
+
+def test_of_what_does_not_stop_close_speaks_and_not_asyncio(caplog, monkeypatch):
+    monkeypatch.setattr(loop_host, "LAST_TASKS", 0.01)
+    inside = Gate()
+
+    async def swallow(ctx):
+        inside.open()
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(HOUR)
+
+    op = Operator(close_timeout=0.05)
+    op.add_handler("w", swallow, Config(message_only=True, stop_grace=0))
+    op.start("w")
+    op.dispatch("w", None)
+    inside.wait()
+    with pytest.raises(StopTimeoutError) as gave_up:
+        op.close()
+    assert list(gave_up.value.stuck) == ["w"]
+    for thread in {*threading.enumerate()} - {threading.current_thread()}:
+        if thread.name == "smoothop-loop":
+            thread.join(DEADLINE)
+    del gave_up, op
+    gc.collect()  # with the last reference to its loop, a task would be reported
+    assert [record for record in caplog.records if record.name == "asyncio"] == []

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,7 @@ def test_each_call_from_each_caller_returns_or_is_refused(caller, name, run_in):
 
 
 # Not those that wait for a worker, which may need what the interrupted call holds.
+@pytest.mark.parametrize("run_in", ["thread", "pool"])
 @pytest.mark.parametrize(
     "name",
     [
@@ -201,34 +203,63 @@ def test_each_call_from_each_caller_returns_or_is_refused(caller, name, run_in):
         *("stop_all", "status", "worker", "workers", "dispatch", "dispatch_async", "metrics"),
     ],
 )
-def test_a_signal_handler_may_make_a_call_in_the_middle_of_another(name):
+def test_a_signal_handler_may_make_a_call_in_the_middle_of_another(name, run_in):
     with Operator() as op:
-        _operator(op, "pool")
+        _operator(op, run_in)
         # Where a signal finds the main thread: inside what a call guards.
-        with op._lock, op._cores["sync"].lock, op._cores["other"].lock, op._pool.lock:
+        with op._lock, op._cores["sync"].lock, op._cores["other"].lock, _lock_of_pool(op):
             in_a_signal_handler(op, CALLS[name])
+
+
+def _lock_of_pool(op):
+    return nullcontext() if op._pool is None else op._pool.lock
+
+
+WAIT_FOR_THE_LOOP = {"ask an async one", "close", "close twice"}
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_each_call_on_the_loop_of_async_with_returns_or_is_refused(name):
-    waits_for_the_loop = {
-        *("stop an async one", "stop_all and wait", "ask an async one", "close", "close twice"),
-    }
-
     async def main():
         async with Operator() as op:
-            op.add_handler("sync", sync_handle, ONLY)
-            op.add_handler("async", async_handle, ONLY)
-            op.add_handler("other", sync_handle, ONLY)
-            op.start_all()
+            _operator_on_a_loop(op, async_handle)
             await (await op.dispatch_async("async", 1))
-            if name in waits_for_the_loop:
+            if name in WAIT_FOR_THE_LOOP:
                 with pytest.raises(SmoothopError, match="would block the event loop"):
                     CALLS[name](op)
-            else:
+            else:  # also a stop, which an idle worker needs no loop for
                 CALLS[name](op)
 
     asyncio.run(asyncio.wait_for(main(), DEADLINE))
+
+
+@pytest.mark.parametrize("name", ["stop an async one", "stop_all and wait"])
+def test_a_stop_on_the_loop_of_one_that_is_inside_handle_is_refused(name):
+    async def main():
+        inside = asyncio.Event()
+
+        async def handle(ctx):
+            inside.set()
+            await ctx.wait()
+            return done()
+
+        async with Operator() as op:
+            _operator_on_a_loop(op, handle)
+            await op.dispatch_async("async", 1)
+            await inside.wait()
+            with pytest.raises(SmoothopError, match="would block the event loop"):
+                CALLS[name](op)
+            await op.stop("async")  # the stop was asked for; only to block until then was refused
+            CALLS[name](op)
+
+    asyncio.run(asyncio.wait_for(main(), DEADLINE))
+
+
+def _operator_on_a_loop(op, handle):
+    op.add_handler("sync", sync_handle, ONLY)
+    op.add_handler("async", handle, ONLY)
+    op.add_handler("other", sync_handle, ONLY)
+    op.start_all()
 
 
 @pytest.mark.parametrize("caller", ["atexit", "fork"])
@@ -250,13 +281,18 @@ def test_each_call_from_a_process_on_its_way_out_or_a_forked_child(caller):
 
 
 FORKS_IN_A_HANDLER = """
-import os, sys, warnings
+import os, signal, sys, warnings
 from smoothop import Config, Operator, done
+from smoothop.engine.runners.pool import crew
 
 warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: fork with threads
+crew.RETIRED_AFTER = 3600  # a thread of the pool that stays has nothing to do, and ends then
 
 def handle(ctx):
-    return done(os.fork())
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # which ends a child that does not end by itself, and says so
+    return done(child)
 
 with Operator(pool_size=1) as op:
     for name in ("w", "another"):

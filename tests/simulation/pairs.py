@@ -18,7 +18,10 @@ from smoothop.engine.messages.receipt import Receipt
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
 
-CALLS = ("dispatch", "start", "stop", "restart", "turn", "update", "remove", "add", "close")
+CALLS = (
+    *("dispatch", "start", "stop", "restart", "turn", "update", "remove", "add", "close"),
+    *("pause", "resume", "scale"),
+)
 STEPS = {"restart": ("stop", "start"), "turn": ("ask", "start")}
 STEPS_OF_CLOSE = {"close": ("closing", "close")}
 
@@ -32,6 +35,8 @@ class State(NamedTuple):
     closing: bool = False  # takes no new worker; those there are follow one by one
     closed: bool = False
     size: int = 8
+    slots: int = 1
+    paused: bool = False
     bomb: bool = False  # a message waits at which the worker will stop by its panic limit
 
 
@@ -41,7 +46,7 @@ Answer = tuple[State, str]
 def answers(state: State, call: str) -> Iterator[Answer]:
     """Yield what `call` may answer and leave behind in `state`."""
     if call == "crash":
-        if state.running and state.bomb:
+        if state.running and state.bomb and not state.paused:
             yield state._replace(running=False, bomb=False), ""
         return
     if call == "closing":
@@ -49,7 +54,7 @@ def answers(state: State, call: str) -> Iterator[Answer]:
         return
     if state.closed:
         yield state, "ok" if call == "close" else "OperatorClosedError"
-        if call in ("stop", "ask", "remove"):  # while it closes these still answer
+        if call in ("stop", "ask", "remove", "resume"):  # while it closes these still answer
             yield state, "ok" if state.exists else "WorkerNotFoundError"
     elif call == "close":
         yield state._replace(closed=True, running=False, bomb=False), "ok"
@@ -64,7 +69,7 @@ def answers(state: State, call: str) -> Iterator[Answer]:
                 yield state, "WorkerExistsError"
     elif not state.exists:
         yield state, "WorkerNotFoundError"
-        if state.leaving and call in ("remove", "stop", "ask"):
+        if state.leaving and call in ("remove", "stop", "ask", "resume"):
             yield state, "ok"
     else:
         yield _answer(state, call), "ok"
@@ -80,6 +85,9 @@ def _answer(state: State, call: str) -> State:
         "stop": {"running": False},
         "ask": {"running": False},  # a stop that nobody waits for
         "update": {"size": 9},
+        "scale": {"slots": 2},
+        "pause": {"paused": True},
+        "resume": {"paused": False},
         "remove": {"exists": False, "leaving": True, "running": False, "bomb": False},
     }
     return state._replace(**changes[call])
@@ -129,6 +137,7 @@ class Collision:
                 *self.calls[:1],
                 (*self.calls[1], draw.choice([call for call in CALLS if call not in STEPS])),
             )
+        self.scaled = any("scale" in calls for calls in self.calls)
         self.is_async = draw.random() < 0.3
         self.run_in = draw.choice(("thread", "pool"))
         self.state = State(running=draw.random() < 0.6, bomb=draw.random() < 0.2)
@@ -214,6 +223,15 @@ class Collision:
     def _update(self) -> None:
         self.op.update_config("w", mailbox_size=9).result()
 
+    def _scale(self) -> None:
+        self.op.update_config("w", concurrency=2).result()
+
+    def _pause(self) -> None:
+        self.op.pause("w")
+
+    def _resume(self) -> None:
+        self.op.resume("w")
+
     def _remove(self) -> None:
         self.op.remove_handler("w").result()
 
@@ -235,7 +253,8 @@ class Collision:
 
     def _handle(self, ctx: Any) -> HandleResult:
         self.inside += 1
-        assert self.inside == 1 or self.machine.fail(AssertionError("two handles at a time"))
+        if self.inside > (2 if self.scaled else 1):
+            self.machine.fail(AssertionError(f"{self.inside} handles at a time"))
         try:
             if ctx.message is not None:
                 self.machine.sleep(0.01)
@@ -276,13 +295,18 @@ class Collision:
         running = view.status.value == "running"
         if not running:
             assert not self.inside
-        return State(running=running, size=view.config.mailbox_size)
+        return State(
+            running=running,
+            size=view.config.mailbox_size,
+            slots=view.config.concurrency,
+            paused=view.snapshot().paused_since is not None,
+        )
 
     def _check_receipts(self, end: State) -> None:
         delivered = [message for message in self.handled if isinstance(message, int)]
         assert sorted(delivered) == sorted(set(delivered)), f"delivered twice: {delivered}"
         for receipt in self.receipts:
-            if end.running or end.closed or not end.exists:
+            if (end.running and not end.paused) or end.closed or not end.exists:
                 assert receipt.done(), f"{receipt} has no outcome in {end}"
 
 

@@ -76,6 +76,7 @@ def left_behind(before: Belongings, seconds: float) -> list[str]:
     """Return a line for each thing that was not there `before`, after waiting for its end."""
     deadline = monotonic() + seconds
     for thread in set(threading.enumerate()) - before.threads:
+        thread._started.wait(SECONDS_TO_END)  # one that is just being started cannot be joined
         thread.join(max(0.0, deadline - monotonic()))
     found = _new_since(before)
     if found:

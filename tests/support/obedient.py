@@ -86,6 +86,16 @@ def _fails_there():
     raise PlainError("not here")
 
 
+class LateMessage:
+    """Takes its time in being made again: until a `Fifo` is opened."""
+
+    def __init__(self, fifo):
+        self.fifo = fifo
+
+    def __reduce__(self):
+        return read, (self.fifo,)
+
+
 class Logic:
     """What both kinds share; a coroutine that on the sync ways never suspends."""
 
@@ -280,24 +290,34 @@ class Logic:
         self.ballast = bytes([1]) * size
         return done(os.getpid())
 
+    async def do_hang(self, ctx, _):
+        threading.Event().wait()
+
     async def do_spin(self, ctx):
         while True:
             pass
 
+    # These ring at a worker named bell when they are where they are to be stopped.
+
     async def do_swallow(self, ctx):
+        rung = False
         while True:
             try:
-                ctx.wait()
+                if not rung:
+                    rung = True
+                    await ctx.dispatch("bell", None)
                 threading.Event().wait()
             except BaseException:
                 pass
 
     async def do_ignore_sigterm(self, ctx):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        await ctx.dispatch("bell", None)
         threading.Event().wait()
 
     async def do_clean_up(self, ctx):
         try:
+            await ctx.dispatch("bell", None)
             threading.Event().wait()
         finally:
             self.note("cleaned up")

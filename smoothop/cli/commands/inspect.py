@@ -48,7 +48,7 @@ def command(  # noqa: PLR0917 - typer makes options of them
     """Show everything about one handler and its live worker.
 
     It imports the handler. Of the worker of that name in the running operator, if there is one,
-    it shows what it does now and why.
+    it shows what it does now and why, instead of the defaults; --json shows both.
     """
     invocation: Invocation = context.obj
     resolved = invocation.resolve(config)
@@ -60,10 +60,12 @@ def command(  # noqa: PLR0917 - typer makes options of them
         known, workers, problems = _described(name, live, resolved, registry)
     if as_json:
         show_json({**known, "workers": plain(workers), "live": live})
-    else:
-        _show(known, workers)
-        if live is not None:  # at the end: the last lines are those one sees
-            show("", *live_lines(live))
+    elif live is None:
+        _show(known)
+        _show_all(known, workers)
+    else:  # on one screen: of the configuration only what is in force and no default
+        _show(known)
+        show("", *live_lines(live))
     tell_problems((*resolved.problems, *problems))
     if known["state"] == "broken":
         raise typer.Exit(ExitCode.PLUGIN)
@@ -103,10 +105,13 @@ def _described(
         return {"name": name, **dict.fromkeys(_FACTS[1:])}, {}, []
 
 
-def _show(known: dict[str, Any], workers: Tree) -> None:
+def _show(known: dict[str, Any]) -> None:
     for fact in _FACTS:
         if known[fact] is not None:
             show(f"{fact + ':':13} {known[fact]}")
+
+
+def _show_all(known: dict[str, Any], workers: Tree) -> None:
     if known.get("settings"):
         show("", "settings:")
         rows = [_row(setting) for setting in known["settings"]]

@@ -15,7 +15,7 @@ from smoothop.cli.reach import (
     client_for,
 )
 from smoothop.cli.steering import steer
-from smoothop.control.errors import OperatorNotRunningError
+from smoothop.control.errors import AnswerCutError, OperatorNotRunningError
 
 if TYPE_CHECKING:
     from smoothop.control.clients.client import Client
@@ -52,9 +52,19 @@ def _end(client: "Client", *, wait: bool) -> None:
     """End the operator; wait, if wanted, until nobody answers any more under its name.
 
     It answers until its very end, which the grace time bounds; nothing it could tell comes after.
+    The workers are told already, so one that has just ended by itself is all that is wanted.
     """
-    if client.stop_operator() and wait:
-        with suppress(OperatorNotRunningError):
-            while True:
+    with suppress(OperatorNotRunningError):
+        ends = _asked_to_end(client)
+        while ends and wait:
+            with suppress(AnswerCutError):  # whether that was its end, the next one knows
                 client.operator()
-                time.sleep(_PAUSE)
+            time.sleep(_PAUSE)
+
+
+def _asked_to_end(client: "Client") -> bool:
+    """Tell whether the operator will end; if its answer is cut, it does so already."""
+    try:
+        return client.stop_operator()
+    except AnswerCutError:
+        return True

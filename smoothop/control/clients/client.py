@@ -24,7 +24,8 @@ class Client:
     """Looks into a running operator and steers it.
 
     Each call has a connection of its own, so a client may be used from any thread and may outlive
-    the operator. Every method raises `OperatorNotRunningError` when nobody answers,
+    the operator. Every method raises `OperatorNotRunningError` when nobody answers (its subclass
+    `AnswerCutError` when the operator ended before its answer was whole),
     `ControlRefusedError` when the operator refuses, `TimeoutError` when it does not answer in
     time, and what the operation raises in the operator's own process.
 

@@ -13,12 +13,15 @@ import h11
 
 from smoothop.control.answers import read_event
 from smoothop.control.clients.requests import Call, T
-from smoothop.control.errors import ControlRequestError
+from smoothop.control.errors import AnswerCutError, ControlRequestError
 from smoothop.control.failures import raise_failure
 from smoothop.events import MetricEvent
 
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of an answer that a client takes; more is no answer of an operator."""
+
+
+_BEGIN: Final = b"HTTP/1.1 "
 
 
 class Exchange:
@@ -47,7 +50,8 @@ class Exchange:
         """Take bytes of the answer; no bytes mean that the other side has closed.
 
         Raises:
-            ControlRequestError: it is no answer, or ends too early.
+            AnswerCutError: it ends too early.
+            ControlRequestError: it is no answer.
         """
         try:
             self._connection.receive_data(data)
@@ -57,7 +61,12 @@ class Exchange:
                     break
                 self._take(event)
         except h11.RemoteProtocolError as error:
-            raise ControlRequestError(f"the answer is no HTTP, or was cut off: {error}") from error
+            if self._was_cut(data):
+                raise AnswerCutError(
+                    "the connection was closed before the answer was there: the operator ends, or "
+                    "has ended; whether it has done what it was asked is not known"
+                ) from None
+            raise ControlRequestError(f"the answer is no HTTP: {error}") from error
 
     def result(self, call: Call[T]) -> T:
         """Return what the whole answer says.
@@ -80,6 +89,11 @@ class Exchange:
             block = bytes(self._body[:end])
             del self._body[: end + 2]
             yield from _read_block(block)
+
+    def _was_cut(self, data: bytes) -> bool:
+        """Tell whether the other side has closed, and what has come begins as an answer does."""
+        begun, _ = self._connection.trailing_data
+        return not data and (self._status > 0 or begun.startswith(_BEGIN[: len(begun)]))
 
     def _take(self, event: Any) -> None:
         match event:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.control.failures import Failure
 from smoothop.control.server.replies import reply
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+MOST_SLOTS: Final = 1000
+"""Calls side by side that may be asked for from outside; each may take a thread."""
+
 
 async def stop_operator(room: Room, _: Request) -> Response:
     """Stop all workers, and end the operator if it is one of `smoothop run`."""
@@ -32,6 +35,7 @@ async def stop_operator(room: Room, _: Request) -> Response:
 async def start(room: Room, request: Request) -> Response:
     """Start a worker."""
     worker = room.worker(request.path_params["name"])
+    Limit.of(request)  # there is nothing to wait for, but what makes no sense is told
     changed = worker.phase in (Phase.STOPPED, Phase.FAILED, Phase.STOPPING)
     room.operator.start(worker.name)
     return reply(_result(worker, "start", changed=changed))
@@ -80,7 +84,7 @@ async def scale(room: Room, request: Request) -> Response:
     limit = Limit.of(request)
     match parse(await request.body()):
         case {"concurrency": wanted, **others} if not others:
-            pass
+            wanted = _checked_slots(wanted)
         case _:
             raise Failure("bad_request", 'the body is {"concurrency": N}')
     changed = worker.config.concurrency != wanted
@@ -90,6 +94,20 @@ async def scale(room: Room, request: Request) -> Response:
         what = f"calls of worker {worker.name} that are too many did not return in {limit.text}"
         await _in_time(request, worker, scaled, limit, what)
     return _answer(worker, "concurrency", limit, changed=changed)
+
+
+def _checked_slots(wanted: Any) -> Any:
+    """Return what a config takes, or refuses in its own words.
+
+    Raises:
+        Failure: it is so much that a slip of the finger is more likely than a wish.
+    """
+    if isinstance(wanted, float) and wanted.is_integer():
+        wanted = int(wanted)  # 2.0 is a whole number in JSON
+    if isinstance(wanted, int) and wanted > MOST_SLOTS:
+        what = f"concurrency: {MOST_SLOTS} at most; more than that takes the configuration file"
+        raise Failure("bad_request", what)
+    return wanted
 
 
 async def _in_time(

@@ -35,7 +35,8 @@ class Audit:
     def admitted(self, peer: Peer, command: str, target: str, body: bytes) -> None:
         """Note a change that is about to be made."""
         shown = f" {ascii(body)[2:-1][:LONGEST]}" if self._show_payloads and body else ""
-        logger.info("%s %s, asked by %s%s", command, _named(target), peer, shown, extra=_of(target))
+        text = "change: %s %s, asked by %s%s"
+        logger.info(text, command, _named(target), peer, shown, extra=_of(target))
 
     def refused(self, peer: Peer, command: str, target: str, failure: Failure) -> None:
         """Note one that was refused; what comes in quick succession is counted."""

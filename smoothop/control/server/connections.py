@@ -20,16 +20,26 @@ class Abortable(Protocol):
         """Close at once, whatever was not sent yet."""
         ...
 
+    def close(self) -> None:
+        """Close once everything is sent."""
+        ...
+
 
 class Connection:
-    """One connection: a request is on its way, or is being answered."""
+    """One connection: a request is on its way, or is being answered.
+
+    Attributes:
+        peer: who is at the other end.
+        was_answered: whether a request of it was.
+    """
 
     def __init__(self, crowd: Crowd, peer: Peer, transport: Abortable) -> None:
         self.peer = peer
         self._crowd = crowd
         self._transport = transport
         self._deadline: asyncio.TimerHandle | None = None
-        self.end()
+        self.was_answered = False
+        self._wait()
 
     def begin(self) -> None:
         """Note that a whole request has come and is being answered."""
@@ -37,12 +47,16 @@ class Connection:
         self._disarm()
 
     def end(self) -> None:
-        """Note that it was answered; the next request must come in time."""
-        self._disarm()
-        if self in self._crowd.all:
-            self._crowd.waiting[self] = None
-            self._crowd.changed()
-            self._deadline = asyncio.get_running_loop().call_later(IDLE, self.abort)
+        """Note that it was answered; the next request must come in time, if there may be one."""
+        self.was_answered = True
+        if self._crowd.is_closing:
+            self.close()
+        else:
+            self._wait()
+
+    def close(self) -> None:
+        """Close it once everything is sent."""
+        self._transport.close()
 
     def abort(self) -> None:
         """Close it at once, whatever was not sent yet."""
@@ -50,10 +64,14 @@ class Connection:
 
     def lost(self) -> None:
         """Note that it is closed."""
-        self._crowd.all.discard(self)
-        self._crowd.waiting.pop(self, None)
-        self._crowd.changed()
+        self._crowd.forget(self)
         self._disarm()
+
+    def _wait(self) -> None:
+        self._disarm()
+        if self in self._crowd.all:
+            self._crowd.waiting[self] = None
+            self._deadline = asyncio.get_running_loop().call_later(IDLE, self.abort)
 
     def _disarm(self) -> None:
         if self._deadline is not None:
@@ -70,25 +88,35 @@ class Crowd:
     Attributes:
         all: the open ones.
         waiting: those of them that no request of is being answered, the oldest first.
+        is_closing: whether each of them ends with its next answer.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self.all: set[Connection] = set()
         self.waiting: dict[Connection, None] = {}
+        self.is_closing = False
         self._most = most
-        self._quiet = asyncio.Event()
+        self._emptied = asyncio.Event()
 
     async def emptied(self) -> None:
-        """Wait until no request is being answered any more."""
-        self.changed()
-        await self._quiet.wait()
+        """Close each connection once it was answered and the answer sent; wait for the last.
 
-    def changed(self) -> None:
-        """Note that a request is answered, or its connection lost."""
-        if len(self.all) == len(self.waiting):
-            self._quiet.set()
-        else:
-            self._quiet.clear()
+        One that has only just come has a request on its way, which is answered as well.
+        """
+        self.is_closing = True
+        for connection in list(self.waiting):
+            if connection.was_answered:
+                connection.close()
+        while self.all:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def forget(self, connection: Connection) -> None:
+        """Note that a connection is closed."""
+        self.all.discard(connection)
+        self.waiting.pop(connection, None)
+        if not self.all:
+            self._emptied.set()
 
     def disperse(self) -> None:
         """Close all connections at once."""

@@ -63,9 +63,11 @@ class Guard:
         if rights is Rights.NONE and peer.address is None:
             raise Failure("forbidden", "this operator belongs to another user")
         if rights is Rights.NONE:
-            raise Failure(
-                "unauthorized", "the token is missing or wrong: Authorization: Bearer ..."
+            what = (
+                "the token is missing or wrong: give it as 'Authorization: Bearer TOKEN', or with "
+                "--token-file FILE on the command line"
             )
+            raise Failure("unauthorized", what)
         if access is Access.READ:
             return
         if self._read_only:

@@ -42,7 +42,7 @@ _QUERIES: Final[dict[str, tuple[tuple[str, Schema], ...]]] = {
 _BODIES: Final[dict[str, Schema]] = {
     "scale": {
         "type": "object",
-        "properties": {"concurrency": {"type": "integer", "minimum": 1}},
+        "properties": {"concurrency": {"type": "integer", "minimum": 1, "maximum": 1000}},
         "required": ["concurrency"],
         "additionalProperties": False,
     },

@@ -6,6 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from smoothop._frozen import field_dict
 from smoothop.control.answers import plain
 from smoothop.control.server.replies import reply
 from smoothop.control.server.room import Room
@@ -25,7 +26,8 @@ async def show_operator(room: Room, _: Request) -> Response:
 
 async def list_workers(room: Room, _: Request) -> Response:
     """Tell the snapshot of each worker."""
-    return reply([worker.snapshot().to_dict() for worker in room.workers()])
+    # Not `to_dict`, whose copies nobody would change: of a thousand workers that takes a fifth.
+    return reply([field_dict(worker.snapshot()) for worker in room.workers()])
 
 
 async def show_worker(room: Room, request: Request) -> Response:

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 LARGEST_HEAD: Final = 16 * 1024
 """Bytes that the head of a request may have."""
 _LAST_ANSWERS: Final = 0.2
-"""Seconds that the requests which are being answered get when the server is closed."""
+"""Seconds that the requests which have come get when the server is closed."""
+_LAST_TURNS: Final = 10
+"""Turns of the event loop in which it accepts whoever has connected; three would do."""
 _LAST_WORDS: Final = 0.5
 """Seconds in which the thread must have ended by then; part of what a stop may take."""
 
@@ -185,6 +187,7 @@ class ControlServer:
         servers = await _listen(gate, dict(zip(listeners, crowds, strict=True)))
         self._ready.set()
         await self._closing.wait()
+        await self._close_door()
         for server in servers:
             server.close()
         with suppress(TimeoutError):
@@ -193,6 +196,13 @@ class ControlServer:
                     await crowd.emptied()
         for crowd in crowds:
             crowd.disperse()
+
+    async def _close_door(self) -> None:
+        """Let nobody else find the socket, and let in those that have."""
+        if self._claim is not None:
+            self._claim.hide()
+        for _ in range(_LAST_TURNS):
+            await asyncio.sleep(0)
 
 
 async def _listen(gate: Gate, listeners: Mapping[socket.socket, Crowd]) -> list[asyncio.Server]:

@@ -48,6 +48,8 @@ class Limit:
         unknown = set(query) - {"wait", "timeout"}
         if unknown:
             raise Failure("bad_request", f"{ascii(min(unknown))[:80]}: only wait and timeout")
+        if len(query) != len(query.multi_items()):
+            raise Failure("bad_request", "wait and timeout: each once only")
         return cls(_flag(query.get("wait", "true")), checked_timeout(query.get("timeout")))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection
 from math import ceil
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 CALLS: Final = 128
@@ -17,6 +18,8 @@ CALLS: Final = 128
 
 _MOST: Final = 2 * CALLS + 64
 """So many times may be kept, more than are needed: to take away each single one costs more."""
+
+_CALLED_AT: Final = itemgetter(1)
 
 RawCall = tuple[float, float, *tuple[Any, ...]]
 """``(returned at, called at, ...)``."""
@@ -62,7 +65,7 @@ def rate(calls: list[RawCall], now: float) -> float | None:
     """
     if not calls:
         return None
-    span = now - min(call[1] for call in calls)
+    span = now - min(map(_CALLED_AT, calls))
     return len(calls) / span if span > 0 else None
 
 
@@ -70,5 +73,5 @@ def p95(calls: list[RawCall]) -> float | None:
     """Return the duration that 95 of 100 `calls` did not exceed, in seconds; ``None`` if none."""
     if not calls:
         return None
-    durations = sorted(call[0] - call[1] for call in calls)
+    durations = sorted([call[0] - call[1] for call in calls])
     return durations[ceil(0.95 * len(durations)) - 1]

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 from support.gates import DEADLINE
-from support.obedient import Fifo, lines
+from support.obedient import Fifo, LateMessage, lines
 
 from smoothop import (
     Config,
@@ -35,17 +36,24 @@ def is_gone(pid):
     return False
 
 
-def kill_idle(op, pid, caplog):
-    """Kill a child that does nothing, and wait until its parent knows."""
+@contextmanager
+def until_it_is_logged(text):
+    """Leave this block only when a record with that text was logged in it."""
     known = threading.Event()
     watch = logging.Handler()
-    watch.emit = lambda record: known.set() if "while idle" in record.getMessage() else None
+    watch.emit = lambda record: known.set() if text in record.getMessage() else None
     logging.getLogger("smoothop").addHandler(watch)
     try:
-        os.kill(pid, signal.SIGKILL)
+        yield
         assert known.wait(DEADLINE)
     finally:
         logging.getLogger("smoothop").removeHandler(watch)
+
+
+def kill_idle(op, pid, caplog):
+    """Kill a child that does nothing, and wait until its parent knows."""
+    with until_it_is_logged("while idle"):
+        os.kill(pid, signal.SIGKILL)
 
 
 # -- starting and replacing
@@ -215,13 +223,27 @@ def test_a_child_that_closes_its_sockets_is_killed(op, add, ask):
 # -- stopping
 
 
+@pytest.fixture
+def bell(op):
+    """Give the event that a handler sets which rings."""
+    rung = threading.Event()
+
+    def ring(ctx):
+        rung.set()
+        return done()
+
+    op.add_handler("bell", ring, Config(message_only=True))
+    op.start("bell")
+    return rung
+
+
 def test_a_handler_that_does_not_leave_is_terminated_and_may_clean_up(
-    op, add, ask, tmp_path, caplog
+    op, add, bell, tmp_path, caplog
 ):
     notes = tmp_path / "notes"
     add(notes=notes, stop_grace=0.05)
     inside = op.dispatch("w", ("clean_up",))
-    inside.wait_delivered(DEADLINE)
+    assert bell.wait(DEADLINE)
     op.stop("w").result(DEADLINE)
     assert lines(notes) == ["setup", "cleaned up", "teardown"]
     with pytest.raises(MessageDroppedError):
@@ -230,17 +252,35 @@ def test_a_handler_that_does_not_leave_is_terminated_and_may_clean_up(
     assert not [one for one in caplog.records if one.getMessage() == "killing child process"]
 
 
-@pytest.mark.parametrize("shape", ["swallow", "ignore_sigterm", "hold_the_gil"])
-def test_one_that_does_not_leave_then_either_is_killed(op, add, ask, shape, caplog):
+def test_one_that_was_to_leave_before_its_handler_began_leaves_as_well(
+    op, add, ask, tmp_path, caplog
+):
+    fifo = Fifo(tmp_path / "fifo")
     add(stop_grace=0.05)
+    ask("echo")
+    inside = op.dispatch("w", ("hang", LateMessage(fifo.path)))
+    inside.wait_delivered(DEADLINE)
+    with until_it_is_logged("terminating child process"):
+        stopped = op.stop("w")
+    op._cores["w"].stack()  # the child hears of it after that, and answers
+    fifo.open()
+    stopped.result(DEADLINE)
+    with pytest.raises(MessageDroppedError):
+        inside.result(0)
+    assert not [one for one in caplog.records if one.getMessage() == "killing child process"]
+
+
+@pytest.mark.parametrize("shape", ["swallow", "ignore_sigterm", "ring_and_hold_the_gil"])
+def test_one_that_does_not_leave_then_either_is_killed(op, add, ask, bell, shape, caplog):
+    add(stop_grace=0.5)  # from the bell to the GIL it is some lines of Python
     pid = pid_of(ask)
     inside = op.dispatch("w", (shape,))
-    inside.wait_delivered(DEADLINE)
+    assert bell.wait(DEADLINE)
     op.stop("w").result(DEADLINE)
     assert is_gone(pid)
     with pytest.raises(MessageDroppedError) as dropped:
         inside.result(0)
-    assert "was killed by SIGKILL: it did not leave within 0.05 s" in str(dropped.value.__cause__)
+    assert "was killed by SIGKILL: it did not leave within 0.5 s" in str(dropped.value.__cause__)
     assert [one for one in caplog.records if one.getMessage() == "killing child process"]
 
 
@@ -273,19 +313,11 @@ def test_the_stack_is_the_childs(op, add, ask, tmp_path):
     assert "in do_pass" in stuck.value.stuck["w"]
 
 
-def test_a_child_that_cannot_say_where_it_stands_is_not_waited_for(op, add, ask):
-    rung = threading.Event()
-
-    def ring(ctx):
-        rung.set()
-        return done()
-
-    op.add_handler("bell", ring, Config(message_only=True))
-    op.start("bell")
+def test_a_child_that_cannot_say_where_it_stands_is_not_waited_for(op, add, ask, bell):
     add(stop_grace=0.3)
     pid = pid_of(ask)
     op.dispatch("w", ("ring_and_hold_the_gil",))
-    assert rung.wait(DEADLINE)
+    assert bell.wait(DEADLINE)
     with pytest.raises(StopTimeoutError, match=f"child process {pid} did not say within 0.2 s"):
         op.stop("w", timeout=0.05).result(DEADLINE)
 

@@ -1,12 +1,14 @@
 """What goes between a worker and its child, and what cannot."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 from support.gates import DEADLINE
-from support.obedient import Unreadable
+from support.obedient import Fifo, Unreadable
 
-from smoothop import Config, HandlerFailedError, HandlerPanickedError, done
+from smoothop import Config, HandlerFailedError, HandlerPanickedError, MessageDroppedError, done
+from smoothop.engine.runners.process import waits
 
 
 def failed(op, message):
@@ -125,3 +127,37 @@ def test_nor_one_of_a_message_that_was_refused(op, add, ask):
 def errands_of(op):
     (slot,) = op._cores["w"].run.slots
     return slot.calls.handle.__self__._attendant.errands
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    """Give the event that is set when a wait of a handler in a child has been noted."""
+    event, note = threading.Event(), waits.waits_without_limit
+
+    @contextmanager
+    def noting(*arguments):
+        with note(*arguments) as look_again:
+            event.set()
+            yield look_again
+
+    monkeypatch.setattr(waits, "waits_without_limit", noting)
+    return event
+
+
+def test_a_wait_for_a_message_that_a_stop_leaves_to_nobody_ends_with_it(op, add, noted, tmp_path):
+    fifo = Fifo(tmp_path / "fifo")
+    add(concurrency=2, stop_grace=3600)
+    passing = op.dispatch("w", ("pass", fifo.path))
+    passing.wait_delivered(DEADLINE)
+    # The other slot of its worker may take this, as long as that is not to stop.
+    sending = op.dispatch("w", ("send", "w", ("echo",)))
+    assert noted.wait(DEADLINE)
+    stopped = op.stop("w")
+    try:
+        with pytest.raises(MessageDroppedError) as dropped:
+            sending.result(DEADLINE)
+    finally:
+        fifo.open()
+    assert "these workers wait for each other: w -> w" in str(dropped.value.__cause__)
+    stopped.result(DEADLINE)
+    passing.result(0)

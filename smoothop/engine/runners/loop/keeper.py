@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 NAME: Final = "smoothop-keeper"
 
 
+def without_obituary(task: asyncio.Task[None]) -> None:
+    """Let asyncio not report that `task` was pending when its loop was closed.
+
+    `close` has named the workers that did not stop, by what they are called and where they stand.
+    """
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way
+
+
 class LoopKeeper:
     """Stops the workers of a loop that is shut down.
 
@@ -42,6 +50,8 @@ class LoopKeeper:
 
     def throw_all_away(self) -> None:
         """End all slots on the spot: the loop runs no more."""
+        if self._task is not None:
+            without_obituary(self._task)
         for runner in list(self.runners):
             runner.throw_away()
 

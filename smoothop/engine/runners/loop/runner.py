@@ -9,6 +9,7 @@ from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
+from smoothop.engine.runners.loop.keeper import without_obituary
 from smoothop.engine.runners.loop.place import NEW, OVER, Place
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.worker.supervision import (
@@ -154,6 +155,8 @@ class LoopRunner:
     def throw_away(self) -> None:
         """End it on the spot, in the middle of a turn even: its loop runs no more."""
         self._thrown_away = True
+        if self._task is not None:
+            without_obituary(self._task)
         if self.turn is not None and self.variables is not None:
             try:
                 self.variables.run(self.turn.close)

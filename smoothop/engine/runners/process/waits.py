@@ -132,15 +132,24 @@ class OutcomeWait(_LatchWait):
 
     def __init__(self, receipt: Receipt, waiter: Wakeable, unlimited: Slot | None) -> None:
         self._receipt = receipt
+        self._unlimited = unlimited
         self._noted = ExitStack()
         if not receipt.is_set:
             core = receipt._core  # noqa: SLF001 - its worker
             refuse_own_message(core, receipt, OWN_OUTCOME)
             need = turn_of(core, receipt)
-            self._noted.enter_context(
+            self._look_again = self._noted.enter_context(
                 waits_without_limit(unlimited, need, "an outcome", receipt.done)
             )
         super().__init__(receipt, waiter)
+
+    def is_over(self) -> bool:
+        """See `Wait.is_over`; refused when its worker is to stop and no other slot takes it."""
+        if super().is_over():
+            return True
+        if self._unlimited is not None and self._unlimited.run.stopping:
+            self._look_again()
+        return False
 
     def answer(self) -> Any:
         """See `Wait.answer`."""

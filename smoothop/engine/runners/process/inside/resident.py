@@ -57,6 +57,7 @@ class Resident:
         teardown = self._calls.teardown
         if teardown is None:
             return wire.RETURNED, b""
+        self._termination.forget()  # it is `teardown`'s turn, which has what is left of the time
         return fenced(self._termination, lambda: teardown(Context(self._slot)))
 
 

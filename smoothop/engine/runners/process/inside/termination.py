@@ -37,12 +37,17 @@ class Termination:
     # -- on the main thread
 
     def allow(self) -> None:
-        """From now on the handler runs."""
+        """From now on the handler runs; if it is to leave already, it does not begin."""
         self._is_in_handler = True
+        self._look()
 
     def forbid(self) -> None:
         """From now on it does not."""
         self._is_in_handler = False
+
+    def forget(self) -> None:
+        """What was ordered has come too late: the call that was to end has ended by itself."""
+        self._is_ordered = False
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
