@@ -65,3 +65,19 @@ def test_a_panic_right_after_other_calls_is_the_last_event():
         op.advance(1)
         assert worker.last_metric().kind == "panic"
         assert worker.snapshot().handled == 2
+
+
+def test_the_history_has_each_start_and_stop_when_it_was():
+    with VirtualOperator() as op:
+        worker = op.add_handler("w", lambda _: none(100))
+        began = worker.snapshot().time
+        op.start("w")
+        op.advance(10)
+        op.stop("w").wait()
+        snapshot = worker.snapshot()
+    assert [(entry["event"], entry["detail"]) for entry in snapshot.history] == [
+        ("started", None),
+        ("stopped", "requested"),
+    ]
+    assert [entry["time"] - began for entry in snapshot.history] == pytest.approx([0, 10], abs=0.1)
+    assert snapshot.history[-1]["time"] == snapshot.stopped_at == snapshot.last_event["time"]

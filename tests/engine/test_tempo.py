@@ -2,7 +2,7 @@
 
 import pytest
 
-from smoothop.engine.worker.tempo import CALLS, p95, packed, rate, unpacked
+from smoothop.engine.worker.tempo import CALLS, p95, packed, rate, unpacked, with_one_more
 
 
 def calls_of(*durations, every=1.0):
@@ -33,6 +33,14 @@ def test_only_so_many_calls_are_kept():
     kept = unpacked(times)
     assert len(kept) == CALLS
     assert (kept[0][1], kept[-1]) == (4.0, (1000.0, 999.0))
+
+
+def test_what_is_kept_does_not_grow_with_calls_that_come_one_by_one():
+    times = None
+    for call in calls_of(*[0.5] * 10 * CALLS):
+        times = with_one_more(times, call)
+    assert len(times) < 3 * CALLS
+    assert unpacked(times) == [call[:2] for call in calls_of(*[0.5] * 10 * CALLS)[-CALLS:]]
 
 
 def test_the_rate_counts_from_the_first_call_until_now():
