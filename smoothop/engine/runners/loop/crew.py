@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from smoothop.engine.machine import Machine
     from smoothop.engine.runners.loop.runner import LoopRunner
 
+TICK: Final = 0.001
+"""Seconds between two looks at what is due: of many that tick, those of a while come together."""
+
 SPARE: Final = 16
 """Carriers that come at once, and those that are kept while nothing is due."""
 
@@ -202,8 +205,9 @@ class LoopCrew:
 
     def _ring(self) -> None:
         self._alarm, self._alarm_at = None, inf
-        for runner in self._agenda.pop_due(self.monotonic()):
+        now = self.monotonic()
+        for runner in self._agenda.pop_due(now):
             self._called(runner)
         following = self._agenda.next_until()
         if following is not None:
-            self._set_alarm(following)
+            self._set_alarm(max(following, now + TICK))
