@@ -106,7 +106,10 @@ def _take_late(machine: SimMachine) -> None:
         """The mailbox, of an operator that is closed when a message has just been taken."""
 
         def __init__(self, mailbox: Mailbox) -> None:
-            self.mailbox, self.queue = mailbox, mailbox.queue
+            self.mailbox = mailbox
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.mailbox, name)
 
         def take(self) -> object:
             taken = self.mailbox.take()
