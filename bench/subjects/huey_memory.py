@@ -39,7 +39,11 @@ def _working(function: Any, *, threads: int = 1) -> Iterator[Any]:
 
 def message(scale: Scale) -> float:
     finished = Countdown(scale.messages)
-    with _working(finished) as task:
+
+    def sink() -> None:
+        finished()
+
+    with _working(sink) as task:
         began = scale.clock()
         for _ in range(scale.messages):
             task()
