@@ -1,8 +1,8 @@
 """Run by promise 6 in processes of their own: starts a handler of one shape and stops it, n times.
 
-Each process has every n-th round, and prints one JSON object for it. The handler writes a heartbeat file that says, whatever the
-operator believes, whether it was still inside when the stop was reported, and that it is not after
-its last stop.
+Each process has every n-th round, and prints one JSON object for it. The handler writes a heartbeat
+file that says, whatever the operator believes, whether it was still inside when the stop was
+reported, and that it is not after its last stop.
 """
 
 from __future__ import annotations

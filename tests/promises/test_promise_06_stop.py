@@ -1,8 +1,8 @@
 """Promise 6: `stop` ends within the grace time plus 250 ms with a true report.
 
-In real processes, with handlers of fourteen shapes. Most of them wait most of the time, so there are
-several processes side by side. A machine that does something else just then may be late once; a
-shape that is late three times in a row is late.
+In real processes, with handlers of fourteen shapes. Most of them wait most of the time, so there
+are several processes side by side. A machine that does something else just then may be late once;
+a shape that is late three times in a row is late.
 """
 
 import json

@@ -12,7 +12,6 @@ from typing import Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
-
 TEN_HOURS = 36_000
 """Seconds that a test may take in a long run, whatever its limit is in CI."""
 
