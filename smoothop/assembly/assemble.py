@@ -128,11 +128,14 @@ def _sort_in(assembly: Assembly, worker: PlannedWorker, problems: Iterable[Probl
     if worker.is_requested:
         assembly.problems.extend(problems)
     else:
-        assembly.left_out.extend(_told(worker.info.label, found.what) for found in problems)
+        assembly.left_out += left_out(worker, problems)
 
 
-def _told(label: str, what: str) -> str:
-    return what if what.startswith(label) else f"{label}: {what}"
+def left_out(worker: PlannedWorker, problems: Iterable[Problem]) -> list[str]:
+    """Return the messages that say why a worker is left out which nobody has asked for."""
+    label = worker.info.label
+    whats = (found.what for found in problems)
+    return [what if what.startswith(label) else f"{label}: {what}" for what in whats]
 
 
 def _raise_problems(assembly: Assembly) -> None:

@@ -304,7 +304,7 @@ def test_an_operator_whose_worker_does_not_stop_goes_on_after_stop_all(hard_of_h
 
 def test_send_prints_the_result_as_json(operator):
     assert operator("send", "echo", '{"a": [1, null]}', "--wait").stdout == ('{"a": [1, null]}\n')
-    (operator.cwd / "message.json").write_text('"ä"')
+    (operator.cwd / "message.json").write_text('"ä"', encoding="utf-8-sig")
     assert json.loads(operator("send", "echo", "@message.json", "--wait").stdout) == "ä"
     assert operator("send", "echo", "--wait", "--", "-1").stdout == "-1\n"
     accepted = operator("send", "echo", "1")
@@ -316,7 +316,7 @@ def test_send_takes_standard_input(operator):
     command = [operator.acme.environment.python, "-m", "smoothop", "send", "--name", operator.name]
     ended = subprocess.run(
         [*command, "echo", "-", "--wait"],
-        input="[1]",
+        input="\ufeff[1]",
         capture_output=True,
         text=True,
         cwd=operator.cwd,
@@ -404,9 +404,15 @@ def test_inspect_shows_a_worker_whose_configuration_is_elsewhere(acme, tmp_path,
         elsewhere.mkdir()
         ended = acme.smoothop("inspect", "mine", "--name", operator.name, cwd=elsewhere)
         assert ended.returncode == 0
-        assert ended.stdout.startswith("name:         mine\n")
+        assert ended.stdout.startswith("name:         mine\ndistribution: acme-steered\n")
         assert "now:" in ended.stdout
         assert acme.smoothop("inspect", "mine", cwd=elsewhere).returncode == 2
+        asked = ("inspect", "mine", "--json", "--name", operator.name)
+        known = json.loads(acme.smoothop(*asked, cwd=elsewhere).stdout)
+        assert (
+            known.keys()
+            == json.loads(acme.smoothop("inspect", "idler", "--json", cwd=elsewhere).stdout).keys()
+        )
 
 
 def test_inspect_without_an_operator_has_no_live_part_unless_one_was_asked_for(acme, tmp_path):
@@ -472,6 +478,14 @@ def test_stacks_are_grouped_by_worker(operator):
     stacks = operator.json("stacks")
     assert "ctx.wait()" in stacks["workers"]["waiter"]
     assert "waiter:" in operator("stacks").stdout.splitlines()
+
+
+def test_no_thread_of_a_worker_is_listed_once_more_with_the_others(operator):
+    operator("scale", "echo", "3")
+    stacks = operator.json("stacks")
+    operator("scale", "echo", "1")
+    assert "slot 2:" in stacks["workers"]["echo"]
+    assert [name for name in stacks["threads"] if "echo" in name] == []
 
 
 def test_an_operator_that_does_not_answer_is_asked_for_its_stacks_by_a_signal(acme, tmp_path):
