@@ -43,7 +43,7 @@ class HandleResult:
     error: BaseException | None
     result: Any
 
-    def __init__(self, *_: object, **__: object) -> Never:
+    def __init__(self, *_: object, **__: object) -> None:
         raise TypeError("a HandleResult is made by none(...), done(...) or fail(...)")
 
     # As a frozen dataclass does, which `Config` and the events are: an AttributeError.
