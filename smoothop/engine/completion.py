@@ -180,8 +180,16 @@ class Tally:
 
     __slots__ = ("_all", "_ended", "_lock", "whole")
 
-    def __init__(self, machine: Machine, cores: Collection[WorkerCore], what: str) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        cores: Collection[WorkerCore],
+        what: str,
+        parting: Collection[Thread] = (),
+    ) -> None:
+        """Make one for the runs of `cores`; those who wait wait for the `parting` threads, too."""
         self.whole = Completion(machine, cores, what)
+        self.whole.threads += parting
         self._lock = machine.lock()
         self._all = len(cores) + 1  # and `all_asked`
         self._ended = count(1)

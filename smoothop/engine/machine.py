@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -54,6 +54,11 @@ class Thread(Protocol):
     def is_alive(self) -> bool:
         """Tell whether it has not ended yet."""
         ...
+
+
+def alive(threads: Iterable[Thread]) -> tuple[Thread, ...]:
+    """Return those that have not ended yet."""
+    return tuple(thread for thread in threads if thread.is_alive())
 
 
 class Machine(Protocol):

@@ -16,7 +16,7 @@ from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.collector import hold_collector, settling_time
 from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
-from smoothop.engine.machine import SYSTEM, Machine
+from smoothop.engine.machine import SYSTEM, Machine, alive
 from smoothop.engine.messages.dispatching import (
     dispatch_inside,
     dispatch_inside_async,
@@ -53,6 +53,7 @@ from smoothop.events import Status
 from smoothop.handlers import HandlerCalls, handler_calls
 
 if TYPE_CHECKING:
+    from smoothop.engine.machine import Thread
     from smoothop.engine.runners.loop.host import LoopHost
 
 _DEFAULT = Config()
@@ -126,6 +127,7 @@ class Operator:
         self._cores: dict[str, WorkerCore] = {}
         self._views: dict[str, Worker] = {}
         self._removals: dict[str, Completion] = {}
+        self._parting: tuple[Thread, ...] = ()  # those of forgotten workers, in their last steps
         self._last_calls: HandlerCalls | None = None
         self._policies = Policies()
         self._rings: list[Ring] = []
@@ -259,6 +261,8 @@ class Operator:
                 self._removals.pop(name, None)
                 self._views.pop(name, None)
                 self._cores.pop(name, None)
+                # Who stops all or closes waits for them as well, though not for their worker.
+                self._parting = (*alive(self._parting), *retired.threads)
                 end_watches(core)
             core.log.info("handler removed")
             removal.run_ended(retired.threads)
@@ -384,7 +388,8 @@ class Operator:
         self._refuse_closed()
         limit = None if timeout is None else seconds(timeout, "timeout")
         cores = self._all()
-        tally = Tally(self._machine, cores, "its own stop")
+        # Later than the workers: one that is forgotten in between is among both.
+        tally = Tally(self._machine, cores, "its own stop", self._parting)
         parts = {core: core.stop(tally) for core in cores}
         stopped = tally.all_asked()
         return stopped if limit is None else limited(stopped, parts, limit, self._timers)
@@ -686,7 +691,7 @@ class Operator:
             if self._closing is not None:
                 return self._closing
             cores = tuple(self._cores.values())
-            tally = Tally(self._machine, cores, "the operator's close")
+            tally = Tally(self._machine, cores, "the operator's close", self._parting)
             self._closing = tally.whole
         self._observers.stopping(self)
         for core in cores:

@@ -1,6 +1,8 @@
 """What comes in the last moment before a close or a removal, over many schedules."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -159,4 +161,23 @@ def _remove_late(machine: SimMachine) -> None:
         # It is there, or it was removed as a whole: it never runs on as nobody's.
         names = [worker.name for worker in operator.workers()]
         assert names == ["name"] or view.status == "stopped"
+    operator.close()
+
+
+@pytest.mark.parametrize("end", [lambda operator: operator.stop_all().wait(), Operator.close])
+def test_who_ends_all_finds_the_threads_of_removed_workers_gone_as_well(end: Any) -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _remove_and_end(machine, end))
+
+
+def _remove_and_end(machine: SimMachine, end: Callable[[Operator], object]) -> None:
+    operator = Operator(_machine=machine)
+    operator.add_handler("name", lambda ctx: none())
+    operator.start("name")
+    (thread,) = operator._cores["name"].threads
+    operator.remove_handler("name")
+    dawdle(machine, 20)
+    end(operator)
+    assert not thread.is_alive()
     operator.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from smoothop.engine.machine import alive
 from smoothop.engine.runners.thread import launch as launch_thread
 from smoothop.engine.texts import typed_text
 from smoothop.engine.worker.history import Pause, noted
@@ -271,7 +272,7 @@ class WorkerSlots(WorkerNews):
 
     def keep_thread(self, run: Run, thread: Thread) -> None:
         """Note, with the lock, a thread that a slot of `run` has for itself."""
-        self.threads = run.threads = (*filter(_is_alive, run.threads), thread)
+        self.threads = run.threads = (*alive(run.threads), thread)
 
     def _note_end(self, run: Run) -> None:
         run.over = run.leaving = True
@@ -281,7 +282,3 @@ class WorkerSlots(WorkerNews):
         if run.begun:
             self.history = noted(self.history, (now, "stopped", run.reason))
         self.handled_before += run.handled
-
-
-def _is_alive(thread: Thread) -> bool:
-    return thread.is_alive()
