@@ -39,11 +39,20 @@ class ChildCalls:
         self._child: Child | None = None
         self._attendant: Attendant | None = None
         self._is_busy = self._is_leaving = False
+        self._died: str | None = None
 
     # -- the calls
 
     def set_up(self, _: Context) -> None:
-        """Begin a child: make the handler there and call its `setup`."""
+        """Begin a child: make the handler there and call its `setup`.
+
+        Raises:
+            ChildDiedError: one has died between two calls. That is said once, so that it counts
+                as the panic it is, and no message is lost with it.
+        """
+        died, self._died = self._died, None
+        if died is not None:
+            raise ChildDiedError(died)
         if self._present() is None:
             self._begin()
 
@@ -61,8 +70,10 @@ class ChildCalls:
             try:
                 return self._result(*self._order(child, wire.HANDLE, message))
             except UnreadError:
+                how = self._how_it_ended(child)
                 if self._slot.run.stopping:  # it was made to leave: no other one is begun
-                    raise ChildDiedError(self._how_it_ended(child)) from None
+                    raise ChildDiedError(how) from None
+                self._died = how
         return self._result(*self._order_or_die(self._begin(), wire.HANDLE, message))
 
     def end(self) -> None:
@@ -168,9 +179,12 @@ class ChildCalls:
         child = self._child
         if child is None or self._is_leaving:
             return
-        self._slot.lose_setup()
-        if not self._is_busy:
-            self._core.log.warning("child process ended while idle", error=child.exit)
+        if self._is_busy:  # whoever waits for the answer says so
+            self._slot.lose_setup()
+            return
+        self._core.log.warning("child process ended while idle", error=child.exit)
+        self._died = child.exit
+        self._slot.lose_setup(broke=True)
 
     def _how_it_ended(self, child: Child) -> str:
         attendant = self._attendant
@@ -178,4 +192,5 @@ class ChildCalls:
         if not attendant.gone.wait(self._core.machine, _LAST_BREATH):
             child.kill("it had closed its connection to its parent")
             attendant.gone.wait(self._core.machine, None)
+        self._died = None  # who asks tells it
         return child.exit or ""
