@@ -11,14 +11,18 @@ import faulthandler
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 
 _TO_TELL = 0.1
 """Seconds before the end at which is told where every thread stands."""
-
+_A_MOMENT = 1.0
+"""Seconds in which every thread has come on after the process was suspended."""
 
 _lock = threading.Lock()
 _is_armed = False
+_tells_at = float("inf")
+_found_told_at = float("-inf")
 
 
 def tell_in(seconds: float | None) -> None:
@@ -28,13 +32,34 @@ def tell_in(seconds: float | None) -> None:
     everybody who could tell of that. `None` takes it back. Once `arm` was called it does nothing:
     there is one such timer in a process.
     """
+    global _tells_at  # noqa: PLW0603 - as the timer is that of the process
     with _lock, suppress(RuntimeError, OSError, ValueError):  # there is no stderr
         if _is_armed:
             return
+        _look()
+        _tells_at = time.monotonic() + seconds if seconds is not None else float("inf")
         if seconds is None:
             faulthandler.cancel_dump_traceback_later()
         else:
             faulthandler.dump_traceback_later(seconds, file=sys.stderr)
+
+
+def has_just_told() -> bool:
+    """Tell whether that time had run out until a moment ago, so that the stacks may have been told.
+
+    It runs out while the process is suspended, too. Who takes it back then is seldom quick enough:
+    the thread that tells waits for nobody.
+    """
+    with _lock:
+        _look()
+        return time.monotonic() - _found_told_at < _A_MOMENT
+
+
+def _look() -> None:
+    global _found_told_at  # noqa: PLW0603 - as the timer is that of the process
+    now = time.monotonic()
+    if now > _tells_at:
+        _found_told_at = now
 
 
 def arm(seconds: float) -> None:

@@ -35,6 +35,11 @@ _LAST_WORDS = 0.15
 _LAST_RESORT = 0.85
 """Seconds after which the process ends even if none of its Python threads can run."""
 
+_WAS_SUSPENDED = (
+    "SIGCONT: the process was suspended and goes on; no handler is to blame for that time, "
+    "nor for the stacks after 'Timeout' if they stand above"
+)
+
 Announce = Callable[[str], None]
 
 
@@ -137,6 +142,8 @@ class SignalLadder:
                 if number in STOP_SIGNALS:
                     self._received += 1
                     self._step(signal.Signals(number).name)
+                elif number == signal.SIGCONT and last_resort.has_just_told():
+                    self.announce(_WAS_SUSPENDED)
 
     def _step(self, name: str) -> None:
         if self._received == 1:

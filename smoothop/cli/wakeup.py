@@ -35,6 +35,9 @@ class Wakeup:
             for number in STOP_SIGNALS
             if signal.signal(number, _leave_it_to_the_pipe) is not _leave_it_to_the_pipe
         ]
+        # The process goes on in any case; the ladder wants to know. A plugin may want it more.
+        if signal.getsignal(signal.SIGCONT) is signal.SIG_DFL:
+            signal.signal(signal.SIGCONT, _leave_it_to_the_pipe)
         if signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False) != self._writer:
             taken = taken or ["the wakeup descriptor"]
         return taken
@@ -48,10 +51,12 @@ class Wakeup:
 
 
 def give_back() -> None:
-    """Let both signals do what they do in any Python process: end it."""
+    """Let the signals do what they do in any Python process."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGCONT) is _leave_it_to_the_pipe:
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
 
 
 def ignore_stop_signals() -> None:

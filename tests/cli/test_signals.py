@@ -28,6 +28,12 @@ from smoothop.cli.main import main
 sys.exit(main())
 """
 STUBBORN = "taking the lock twice"
+TALKER = """
+[workers.talker]
+stuck_after = {}
+[workers.talker.settings]
+text = "hello"
+"""
 
 
 def test_ctrl_c_stops_cleanly_and_says_what_a_second_one_does(acme, tmp_path):
@@ -190,3 +196,25 @@ def test_signals_are_noticed_before_anything_that_takes_time_is_imported(acme):
         "__future__",
         *("smoothop", "smoothop.cli", "smoothop.cli.main", "smoothop.cli.wakeup"),
     }
+
+
+def test_no_handler_is_blamed_for_the_time_in_which_the_process_was_suspended(acme, tmp_path):
+    (tmp_path / "smoothop.toml").write_text(TALKER.format(0.2))
+    with acme.on_pipe("run", "talker", cwd=tmp_path) as child:
+        child.read_until("said hello")
+        child.hold(1.2)
+        child.read_until("SIGCONT: the process was suspended and goes on; no handler is to blame")
+        child.send(signal.SIGTERM)
+        assert child.wait() == 0
+    assert "handler stuck" not in child.text
+
+
+def test_who_goes_on_before_anything_was_told_says_nothing_of_it(acme, tmp_path):
+    (tmp_path / "smoothop.toml").write_text(TALKER.format(3600))
+    with acme.on_pipe("run", "talker", cwd=tmp_path) as child:
+        child.read_until("said hello")
+        child.hold(0.1)
+        child.send(signal.SIGTERM)
+        assert child.wait() == 0
+    assert "Timeout" not in child.text
+    assert "suspended" not in child.text

@@ -92,6 +92,26 @@ def test_who_is_woken_goes_on_or_sleeps_the_rest(sleep, now, message, over):
     assert machine.woken(now, message=message) == (Step.CALL if over else wait)
 
 
+def test_what_was_set_up_and_broke_ends_a_sleep_but_no_backoff():
+    machine = supervision(has_setup=True, panic_backoff=5)
+    machine.set_up()
+    for sleep in (machine.out_of_messages, lambda: machine.handled(none(5), 100.0)):
+        sleep()
+        machine.lose_setup(broke=True)
+        assert machine.woken(101.0, message=False) is Step.SET_UP
+    assert machine.handled(none(5), 100.0) == machine.woken(101.0, message=False)
+    for backoff in (panic(machine, 100.0), machine.handled(fail("x", 5), 100.0)):
+        machine.lose_setup(broke=True)
+        assert machine.woken(101.0, message=True) == backoff
+
+
+def test_what_is_set_up_anew_by_intent_ends_no_sleep():
+    machine = supervision(has_setup=True)
+    wait = machine.handled(none(5), 100.0)
+    machine.lose_setup(broke=False)
+    assert machine.woken(101.0, message=False) == wait
+
+
 def test_after_the_backoff_setup_is_tried_again_until_it_has_returned():
     machine = supervision(has_setup=True, panic_backoff=5)
     assert panic(machine, 100.0) == Wait(105.0, for_message=False)

@@ -1,8 +1,8 @@
-"""Run by promise 6 in a process of its own: starts a handler of one shape and stops it, n times.
+"""Run by promise 6 in processes of their own: starts a handler of one shape and stops it, n times.
 
-Prints one JSON object per round. The handler writes a heartbeat file that says, whatever the
-operator believes, whether it was still inside when the stop was reported, and that it is not after
-its last stop.
+Each process has every n-th round, and prints one JSON object for it. The handler writes a heartbeat
+file that says, whatever the operator believes, whether it was still inside when the stop was
+reported, and that it is not after its last stop.
 """
 
 from __future__ import annotations
@@ -198,10 +198,10 @@ def one_round(shape, run_in: str, path: Path) -> dict[str, object]:
     }
 
 
-def main(rounds: int, directory: Path) -> None:
+def main(directory: Path, rounds: range) -> None:
     logging.disable(logging.CRITICAL)
     shapes = list(SHAPES)
-    for number in range(rounds):
+    for number in rounds:
         turn, which = divmod(number, len(shapes))
         run_in = ("thread", "pool")[turn % 2]
         found = one_round(shapes[which], run_in, directory / "heart")
@@ -209,4 +209,4 @@ def main(rounds: int, directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), range(*map(int, sys.argv[2:])))

@@ -50,7 +50,7 @@ def run(way, size, each, between=lambda op: None):
             thread.start()
         between(op)
         for thread in threads:
-            thread.join(100)
+            thread.join(100 + each / 1_000)
             assert not thread.is_alive()
         for receipt in last:
             receipt.result(DEADLINE)

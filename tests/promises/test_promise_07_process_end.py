@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 from support.ends import IN_CHILD, SHAPES, Plan, Runs
 from support.gates import DEADLINE
-from support.sizes import SOAK
+from support.sizes import size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(36_000 if SOAK else 240)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(240), pytest.mark.xdist_group("7")]
 GRACE, TOLERANCE = 0.2, 1.0
 IN_A_ROW = 3
-NUMBER = 10_000 if SOAK else 300
+NUMBER = size(ci=300, soak=10_000)
 SIGTERM = -15
 
 

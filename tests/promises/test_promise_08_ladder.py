@@ -11,12 +11,12 @@ import re
 
 import pytest
 from support.ends import SHAPES, Plan, Runs
-from support.sizes import SOAK
+from support.sizes import size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(3_600 if SOAK else 120)]
+pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("8")]
 GRACE, TOLERANCE = 25, 1.0
 IN_A_ROW = 3
-NUMBER = 2_000 if SOAK else 100
+NUMBER = size(ci=100, soak=2_000)
 STUBBORN = [shape for shape, leaves in SHAPES.items() if leaves == "never"]
 ANNOUNCED = re.compile(r"(SIGINT|SIGTERM): (.*)")
 STEPS = [

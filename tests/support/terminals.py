@@ -109,6 +109,15 @@ class Child:
         """Send a signal to the process."""
         self.process.send_signal(number)
 
+    def hold(self, seconds: float) -> None:
+        """Suspend the process for that time, in which it says nothing."""
+        self.send(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+        while select.select([self._reader], [], [], 0)[0] and self._read_more(time.monotonic() + 1):
+            pass  # what it has said before
+        assert not select.select([self._reader], [], [], seconds)[0]
+        self.send(signal.SIGCONT)
+
     def wait(self) -> int:
         """Read to the end and return the exit code."""
         deadline = time.monotonic() + DEADLINE

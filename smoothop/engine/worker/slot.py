@@ -239,11 +239,17 @@ class Slot:
         self.until = None
         return self._go_on()
 
-    def lose_setup(self) -> None:
-        """What was set up is gone: `setup` is due again, before any message; from any thread."""
+    def lose_setup(self, *, broke: bool = False) -> None:
+        """What was set up is gone: `setup` is due again, before any message; from any thread.
+
+        Args:
+            broke: it went by itself: the slot does not sleep on, but looks at once.
+        """
         with self.core.lock:
-            self.supervision.lose_setup()
+            self.supervision.lose_setup(broke=broke)
             self.attention = True
+        if broke:
+            self._mailbox.wake_all()
 
     # -- inside
 

@@ -176,11 +176,12 @@ class PanicBudget:
 class Supervision:
     """The state machine of one slot: told what happened, it answers what to do next."""
 
-    __slots__ = ("_paused", "_set_up", "_wait", "budget")
+    __slots__ = ("_broke", "_paused", "_set_up", "_wait", "budget")
 
     def __init__(self, budget: PanicBudget, *, is_set_up: bool) -> None:
         self.budget = budget
         self._set_up = is_set_up
+        self._broke = False
         self._wait: Wait | None = None
         self._paused = False
 
@@ -188,9 +189,14 @@ class Supervision:
         """`setup` returned."""
         self._set_up = True
 
-    def lose_setup(self) -> None:
-        """What was set up is gone: `setup` comes next, when it is not time to wait."""
+    def lose_setup(self, *, broke: bool) -> None:
+        """What was set up is gone: `setup` comes next, when it is not time to wait.
+
+        Args:
+            broke: it went by itself, which ends a sleep as a message does; a backoff goes on.
+        """
         self._set_up = False
+        self._broke = broke
 
     def handled(self, result: HandleResult, now: float) -> Decision:
         """`handle` returned `result`.
@@ -241,9 +247,10 @@ class Supervision:
         wait = self._wait
         if wait is not None:
             over = wait.until is not None and now >= wait.until
-            if not over and not (message and wait.for_message):
+            if not over and not ((message or self._broke) and wait.for_message):
                 return wait
             self._wait = None
+        self._broke = False
         return CALL if self._set_up else SET_UP
 
     def _waiting(self, wait: Wait) -> Wait:

@@ -82,23 +82,37 @@ def test_each_slot_has_a_child_of_its_own_with_a_handler_of_its_own(op, add, bot
     assert sorted(lines(notes)) == ["setup", "setup", "teardown", "teardown"]
 
 
-def test_a_child_that_dies_idle_is_replaced_without_a_loss_or_a_panic(op, add, ask, caplog):
-    worker = add()
+@pytest.mark.parametrize("sleep", [{}, {"message_only": False}], ids=["message", "idle"])
+def test_a_child_that_dies_idle_is_a_panic_at_once_without_a_loss(op, add, ask, caplog, sleep):
+    worker = add(**sleep)
     first = pid_of(ask)
-    kill_idle(op, first, caplog)
+    with worker.metrics(kinds={"panic"}) as panics:
+        kill_idle(op, first, caplog)
+        told = panics.get(DEADLINE)
     assert is_gone(first)
+    how = f"child process {first} was killed by SIGKILL"
+    assert (told.attempt, told.error) == (1, f"ChildDiedError: {how}")
     assert pid_of(ask) != first
-    assert worker.snapshot().panics == 0
+    assert worker.snapshot().panics == 1
     (record,) = [one for one in caplog.records if "while idle" in one.getMessage()]
-    assert record.error == f"child process {first} was killed by SIGKILL"
+    assert record.error == how
 
 
 def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, ask):
     worker = add()
-    for _ in range(10):
-        os.kill(pid_of(ask), signal.SIGKILL)  # whether its parent knows by now or not
-        assert ask("echo", 1) == (1,)
-    assert worker.snapshot().panics == 0
+    with worker.metrics(kinds={"panic"}) as panics:
+        for deaths in range(1, 11):
+            os.kill(pid_of(ask), signal.SIGKILL)  # whether its parent knows by now or not
+            assert ask("echo", 1) == (1,)
+            assert panics.get(DEADLINE).attempt == deaths
+    assert worker.snapshot().panics == 10
+
+
+def test_children_that_die_idle_use_up_the_panics(op, add, ask):
+    worker = add(max_panic_attempts=1)
+    with worker.metrics(kinds={"lifecycle"}) as events:
+        os.kill(pid_of(ask), signal.SIGKILL)
+        assert events.get(DEADLINE).reason == "panic limit"
 
 
 def test_a_setup_that_fails_in_the_replacement_costs_no_message(op, add, ask, tmp_path, caplog):
@@ -106,10 +120,10 @@ def test_a_setup_that_fails_in_the_replacement_costs_no_message(op, add, ask, tm
     poison.write_text("0")
     worker = add(poison=poison)
     first = pid_of(ask)
-    kill_idle(op, first, caplog)
     poison.write_text("2")
+    kill_idle(op, first, caplog)
     assert ask("echo", 1) == (1,)
-    assert worker.snapshot().panics == 2
+    assert worker.snapshot().panics == 3
 
 
 def test_nor_does_one_that_fails_when_a_worn_child_is_replaced(add, ask, tmp_path):

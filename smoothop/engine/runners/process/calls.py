@@ -40,12 +40,21 @@ class ChildCalls:
         self._child: Child | None = None
         self._attendant: Attendant | None = None
         self._is_busy = self._is_leaving = False
+        self._died: str | None = None
         self._given: Order | None = None
 
     # -- the calls
 
     def set_up(self, _: Context) -> None:
-        """Begin a child: make the handler there and call its `setup`."""
+        """Begin a child: make the handler there and call its `setup`.
+
+        Raises:
+            ChildDiedError: one has died between two calls. That is said once, so that it counts
+                as the panic it is, and no message is lost with it.
+        """
+        died, self._died = self._died, None
+        if died is not None:
+            raise ChildDiedError(died)
         if self._present() is None:
             self._begin()
 
@@ -54,20 +63,22 @@ class ChildCalls:
 
         A child that died before it saw the message is replaced, and the new one gets it.
         """
-        order, self._given = self._given, None
+        child, order = self._child, self._given
+        self._given = None
         if order is None:
+            child = self._present()
             try:
                 order = Order(wire.HANDLE, wire.packed(ctx.message))
             except BaseException as cause:  # noqa: BLE001 - pickling runs the code of its class
                 return fail(unsendable("the message", ctx.message, cause))
-        # What it has got a part of, it alone can answer, even if that is by having died.
-        child = self._child if order.is_begun else self._present()
         if child is not None:
             try:
                 return self._result(*self._order(child, order))
             except UnreadError:
+                how = self._how_it_ended(child)
                 if self._slot.run.stopping:  # it was made to leave: no other one is begun
-                    raise ChildDiedError(self._how_it_ended(child)) from None
+                    raise ChildDiedError(how) from None
+                self._died = how
         order.unsend()
         return self._result(*self._order_or_die(self._begin(), order))
 
@@ -82,8 +93,9 @@ class ChildCalls:
         child = self._present()
         if child is None or not is_light(message):
             return False
-        self._is_busy = True
+        # In this order: what was given is seen through, and so the child is busy no longer.
         self._given = order = Order(wire.HANDLE, wire.packed(message))
+        self._is_busy = True
         child.offer(order)
         return order.is_sent
 
@@ -196,9 +208,12 @@ class ChildCalls:
         child = self._child
         if child is None or self._is_leaving:
             return
-        self._slot.lose_setup()
-        if not self._is_busy:
-            self._core.log.warning("child process ended while idle", error=child.exit)
+        if self._is_busy:  # whoever waits for the answer says so
+            self._slot.lose_setup()
+            return
+        self._core.log.warning("child process ended while idle", error=child.exit)
+        self._died = child.exit
+        self._slot.lose_setup(broke=True)
 
     def _how_it_ended(self, child: Child) -> str:
         attendant = self._attendant
@@ -206,4 +221,5 @@ class ChildCalls:
         if not attendant.gone.wait(self._core.machine, _LAST_BREATH):
             child.kill("it had closed its connection to its parent")
             attendant.gone.wait(self._core.machine, None)
+        self._died = None  # who asks tells it
         return child.exit or ""

@@ -24,11 +24,6 @@ class Order:
         self._sent: list[int] = []
 
     @property
-    def is_begun(self) -> bool:
-        """Whether any of it was sent."""
-        return bool(self._sent)
-
-    @property
     def is_sent(self) -> bool:
         """Whether all of it was sent."""
         return sum(self._sent) == len(self._data)
