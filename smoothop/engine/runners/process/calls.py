@@ -208,12 +208,13 @@ class ChildCalls:
         child = self._child
         if child is None or self._is_leaving:
             return
-        if self._is_busy:  # whoever waits for the answer says so
-            self._slot.lose_setup()
-            return
-        self._core.log.warning("child process ended while idle", error=child.exit)
-        self._died = child.exit
-        self._slot.lose_setup(broke=True)
+        is_idle = not self._is_busy
+        if is_idle:  # otherwise whoever waits for the answer says so
+            self._died = child.exit
+        self._slot.lose_setup()  # before anybody can read that it is gone
+        if is_idle:
+            self._core.log.warning("child process ended while idle", error=child.exit)
+            self._slot.lose_setup(broke=True)
 
     def _how_it_ended(self, child: Child) -> str:
         attendant = self._attendant
