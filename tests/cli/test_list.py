@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 from support.wheels import build_wheel
@@ -146,6 +148,18 @@ def test_version_prints_one_line_or_one_document(acme, tmp_path):
     assert ended.stdout.startswith("smoothop ")
     facts = json.loads(acme.smoothop("version", "--json", cwd=tmp_path).stdout)
     assert set(facts) == {"version", "python", "executable", "prefix"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_output_that_cannot_be_written_is_told_and_ends_with_1(acme, tmp_path):
+    told = "smoothop: standard output cannot be written to: No space left on device\n"
+    for flags in ((), ("-u",)):  # found out at the end, and at once
+        command = [acme.environment.python, *flags, "-m", "smoothop", "version"]
+        with Path("/dev/full").open("w") as full:
+            ended = subprocess.run(
+                command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, text=True, check=False
+            )
+        assert (ended.returncode, ended.stderr) == (1, told)
 
 
 def test_an_unknown_command_is_wrong_usage(acme, tmp_path):

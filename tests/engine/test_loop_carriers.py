@@ -395,6 +395,7 @@ def test_a_grace_time_that_was_not_needed_ends_with_the_call():
             op.add_handler("late", call_message, Config(message_only=True, stop_grace=0))
             op.start("late")
             callers(op, "other")
+            await called(op, "other", lambda ctx: asyncio.sleep(0))  # from now on it is parked
             await op.dispatch_async("late", leave_when_asked)
             await entered.passed()
             op.stop("late")

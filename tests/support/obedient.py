@@ -129,6 +129,7 @@ class Logic:
 
     async def tear_down(self, ctx: Any) -> None:
         self.note("teardown")
+        ctx.logger.info("tearing down, cancelled: %s", ctx.cancelled)
         if self.hangs_in_teardown:
             threading.Event().wait()
         if self.teardown_failure is not None:

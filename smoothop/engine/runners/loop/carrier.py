@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from types import coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.engine.current import enter_task, leave_task
 from smoothop.engine.runners.loop.place import DUE, OVER, PARKED
-from smoothop.engine.runners.loop.runner import FAIR_SHARE
+from smoothop.engine.runners.loop.turn import AT_END, FAIR_SHARE, LoopTurn, take_cancellation
 
 if TYPE_CHECKING:
     from smoothop.engine.runners.loop.crew import LoopCrew
-    from smoothop.engine.runners.loop.runner import LoopRunner, Turn
-    from smoothop.engine.worker.slot import Slot
-    from smoothop.engine.worker.supervision import LeaveReason
+    from smoothop.engine.runners.loop.runner import LoopRunner
 
 IDLE_NAME: Final = "smoothop-carrier"
+
+SPARE: Final = 16
+"""Carriers that come at once, and those that are kept while nothing is due."""
 
 
 class LoopCarrier:
@@ -26,31 +27,25 @@ class LoopCarrier:
     A handler that suspends suspends the carrier with it, and another one takes over what is due.
     To the handler it is its own task: it bears the worker's name, and what is asked of it
     (`asyncio.timeout`, a task group, a cancellation) begins and ends within the turn.
-
-    Attributes:
-        slot: the one it drives.
-        task: itself, from its first step on.
     """
 
-    __slots__ = ("_bell", "_crew", "_fair_until", "slot", "task")
-
-    task: asyncio.Task[None]
+    __slots__ = ("_bell", "_crew", "_turn")
 
     def __init__(self, crew: LoopCrew) -> None:
-        self.slot: Slot | None = None
         self._crew = crew
+        self._turn = LoopTurn(crew)
         self._bell: asyncio.Future[None] | None = None
-        self._fair_until = 0.0
 
     async def work(self) -> None:
         """Be the task: drive what is due until this carrier is not needed any more."""
-        self.task = asyncio.current_task()  # type: ignore[assignment]  # this one
-        enter_task(self.task, self)
+        task: asyncio.Task[None] = asyncio.current_task()  # type: ignore[assignment]  # this one
+        self._turn.task = task
+        enter_task(task, self._turn)
         self._back()
         try:
             await self._serve()
         finally:
-            leave_task(self.task)
+            leave_task(task)
 
     def wake(self) -> None:
         """End its rest; also in a signal handler."""
@@ -65,16 +60,18 @@ class LoopCarrier:
         self._crew.gone(self)
 
     async def _serve(self) -> None:
-        crew, due = self._crew, self._crew.due
+        crew, due, turn, monotonic = self._crew, self._crew.due, self._turn, self._crew.monotonic
         while True:
-            while due:
+            while due and not crew.pauses:
                 runner = due.popleft()
                 if runner.place is not DUE:  # it was there twice
                     continue
-                await self._carry(runner)
+                waits_for = turn.begin(runner)
+                if waits_for is not AT_END:
+                    await self._suspended(waits_for)
                 if self._is_marked():
                     return
-                if due and self._has_had_its_share():
+                if due and monotonic() > turn.fair_until:
                     await self._pause()
             if not crew.has_use_for_idle():
                 return
@@ -82,13 +79,32 @@ class LoopCarrier:
 
     def _is_marked(self) -> bool:
         """Tell whether a cancellation is left over, which the next slot would get: then it goes."""
+        task = self._turn.task
         # Up to Python 3.12, one that was taken back before it arrived still comes.
-        return self.task.cancelling() > 0 or getattr(self.task, "_must_cancel", False)
+        return task.cancelling() > 0 or getattr(task, "_must_cancel", False)
+
+    @coroutine
+    def _suspended(self, waits_for: Any) -> Generator[Any, Any, None]:
+        """Hand on to the loop whatever the turn waits for, until its end."""
+        turn = self._turn
+        while waits_for is not AT_END:
+            error: BaseException | None = None
+            self._away()
+            try:
+                yield waits_for
+            except GeneratorExit:  # not the handler's: from outside, at the end of the loop
+                turn.throw_away()
+                raise
+            except BaseException as raised:  # noqa: BLE001 - the turn gets it, whatever it is
+                error = raised
+            finally:
+                self._back()
+            waits_for = turn.go_on(error)
 
     @coroutine
     def _rest(self) -> Generator[Any, Any, None]:
         crew = self._crew
-        self.task.set_name(IDLE_NAME)
+        self._turn.task.set_name(IDLE_NAME)
         self._bell = bell = crew.loop.create_future()
         crew.idle.append(self)
         self._away()
@@ -97,69 +113,27 @@ class LoopCarrier:
         finally:
             self._back()
 
-    @coroutine
-    def _carry(self, runner: LoopRunner) -> Generator[Any, Any, None]:
-        """Drive a turn by hand: a task has one context of variables, and each slot its own."""
-        self.slot = runner.slot
-        self.task.set_name(f"smoothop-{runner.slot.label}")
-        self._crew.take_up(runner)
-        turn = runner.enter(self.task)
-        run: Callable[..., Any] = runner.variables.run  # type: ignore[union-attr]  # in a turn
-        reason: LeaveReason | None = "panic limit"
-        step: tuple[Any, ...] = (turn.send, None)
-        try:
-            while True:
-                step = yield from self._suspended(turn, run(*step))
-        except StopIteration as returned:
-            reason = returned.value
-        except GeneratorExit:  # not the handler's: it comes from outside, at the end of the loop
-            runner.throw_away()
-            raise
-        except BaseException as error:  # noqa: BLE001 - not the handler: the engine itself
-            runner.slot.core.broke(error)
-        self.slot = None
-        runner.leave()
-        if reason is None:
-            self._crew.park(runner)
-        else:
-            runner.finish(reason)
-
-    def _suspended(self, turn: Turn, waits_for: Any) -> Generator[Any, Any, tuple[Any, ...]]:
-        """Hand on to the loop what the turn waits for; return how the turn goes on after that."""
-        self._away()
-        try:
-            yield waits_for
-        except GeneratorExit:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the turn gets it, whatever it is
-            return turn.throw, error
-        finally:
-            self._back()
-        return turn.send, None
-
-    def _has_had_its_share(self) -> bool:
-        now = self._crew.monotonic()
-        if not self._fair_until:  # the first look since others had the loop
-            self._fair_until = now + FAIR_SHARE
-        return now > self._fair_until
-
     async def _pause(self) -> None:
+        """Let others have the loop; no other carrier takes over, or they would have to wait on."""
+        self._crew.pauses = True
         self._away()
         try:
             await asyncio.sleep(0)
         finally:
+            self._crew.pauses = False
             self._back()
 
     def _back(self) -> None:
-        self._crew.coming.discard(self)
-        self._crew.at_work = True
-        self._fair_until = 0.0
+        crew = self._crew
+        crew.coming.discard(self)
+        crew.at_work = True
+        self._turn.fair_until = crew.monotonic() + FAIR_SHARE
 
     def _away(self) -> None:
         crew = self._crew
         crew.at_work = False
         if crew.due:
-            crew.summon()
+            crew.summon(SPARE)
 
 
 class OwnCarrier(LoopCarrier):
@@ -180,7 +154,7 @@ class OwnCarrier(LoopCarrier):
         runner = self._runner
         while runner.place is not OVER:
             if runner.place is DUE:
-                await self._carry(runner)
+                await self._suspended(self._turn.begin(runner))
             else:
                 await self._rest()
 
@@ -191,8 +165,10 @@ class OwnCarrier(LoopCarrier):
             if self._runner.place is PARKED:  # a signal handler may have called it just now
                 yield from bell
         except asyncio.CancelledError:
-            self._runner.take_cancellation(self.task)
+            take_cancellation(self._turn.task, self._runner.slot)
+        self._back()
 
-    def _back(self) -> None: ...
+    def _back(self) -> None:
+        self._turn.fair_until = self._crew.monotonic() + FAIR_SHARE
 
     def _away(self) -> None: ...

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.agenda import Agenda
 from smoothop.engine.runners.loop.calls import LoopCalls
-from smoothop.engine.runners.loop.carrier import IDLE_NAME, LoopCarrier, OwnCarrier
+from smoothop.engine.runners.loop.carrier import IDLE_NAME, SPARE, LoopCarrier, OwnCarrier
 from smoothop.engine.runners.loop.keeper import LoopKeeper
 from smoothop.engine.runners.loop.place import CARRIED, DUE, NEW, OVER, PARKED
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 TICK: Final = 0.001
 """Seconds between two looks at what is due: of many that tick, those of a while come together."""
-
-SPARE: Final = 16
-"""Carriers that come at once, and those that are kept while nothing is due."""
 
 
 class LoopCrew:
@@ -39,6 +36,8 @@ class LoopCrew:
         due: slots for the next carrier, first come, first served.
         idle: carriers with nothing to do.
         at_work: a carrier is in the middle of a step, and looks at `due` before it ends.
+        pauses: a carrier has had its share and lets others have the loop; it takes up what is due
+            when the loop comes back to it, and nobody else does before.
         coming: carriers that were summoned and have not begun.
     """
 
@@ -51,6 +50,7 @@ class LoopCrew:
         self.due: deque[LoopRunner] = deque()
         self.idle: list[LoopCarrier] = []
         self.at_work = False
+        self.pauses = False
         self.coming: set[LoopCarrier] = set()
         self._lock = machine.lock()
         self._calls = LoopCalls(loop, self._called)
@@ -90,10 +90,11 @@ class LoopCrew:
 
     # -- for the carriers
 
-    def take_up(self, runner: LoopRunner) -> None:
-        """Note that a carrier begins to drive `runner`."""
-        runner.place = CARRIED
-        self._forget(runner)
+    def forget(self, runner: LoopRunner) -> None:
+        """Take `runner` out of the agenda, if it is there."""
+        if runner.ticket:
+            self._agenda.discard(runner.ticket)
+            runner.ticket = 0
 
     def park(self, runner: LoopRunner) -> None:
         """Keep `runner`, which has lain down, until it is called or its time has come."""
@@ -103,14 +104,16 @@ class LoopCrew:
             if until < self._alarm_at:
                 self._set_alarm(until)
         runner.place = PARKED
-        if runner.woken:  # by a signal handler, since it lay down
-            self._called(runner)
 
-    def summon(self) -> None:
-        """See that carriers come for what is due."""
-        # Several, because handlers that suspend would otherwise be begun one by one, each a
-        # round of the loop later.
-        most = min(len(self.due), SPARE)
+    def summon(self, most: int) -> None:
+        """See that carriers come for what is due, but no more than that many.
+
+        One is enough as long as handlers do not suspend. When one does, it is several: or those
+        that are due would be begun one by one, each a round of the loop later.
+        """
+        if self.pauses:
+            return
+        most = min(len(self.due), most)
         while len(self.coming) < most:
             if self.idle:
                 carrier = self.idle.pop()
@@ -131,7 +134,7 @@ class LoopCrew:
         self.coming.discard(carrier)
         self.at_work = False
         if self.due:
-            self.summon()
+            self.summon(1)
 
     # -- inside
 
@@ -145,12 +148,21 @@ class LoopCrew:
             if not is_over:  # or whoever has taken it out calls again
                 self._put_on(runner)
         elif place is CARRIED:
-            runner.called_in_turn()
+            runner.turn.called()  # type: ignore[union-attr]  # it is in one
         elif place is NEW:
             runner.place = DUE
             self._begin_slot(runner)
         elif place is OVER:
             self._left(runner)
+
+    def _time_has_come(self, runners: list[LoopRunner]) -> None:
+        """Put on all that are parked still, and not over: who had other reasons is not here."""
+        with self._lock:  # once for all of them
+            parked = [runner for runner in runners if runner.place is PARKED]
+            for runner in parked:
+                runner.place, runner.ticket = DUE, 0
+        for runner in parked:
+            self._put_on(runner)
 
     def _begin_slot(self, runner: LoopRunner) -> None:
         self._keeper.add(runner)
@@ -161,7 +173,7 @@ class LoopCrew:
             self._put_on(runner)
 
     def _left(self, runner: LoopRunner) -> None:
-        self._forget(runner)
+        self.forget(runner)
         self._keeper.remove(runner)
         if not self._keeper.runners:
             for carrier in self.idle:
@@ -169,18 +181,13 @@ class LoopCrew:
             self.idle.clear()
             self._cancel_alarm()
 
-    def _forget(self, runner: LoopRunner) -> None:
-        if runner.ticket:
-            self._agenda.discard(runner.ticket)
-            runner.ticket = 0
-
     def _put_on(self, runner: LoopRunner) -> None:
         if runner.own_carrier is not None:
             runner.own_carrier.wake()
             return
         self.due.append(runner)
-        if not self.at_work:
-            self.summon()
+        if not (self.at_work or self.coming):
+            self.summon(1)
 
     def _begin(self, carrier: LoopCarrier, name: str) -> None:
         # Not here and now: this may be inside a handler, whose context variables the task would
@@ -206,8 +213,7 @@ class LoopCrew:
     def _ring(self) -> None:
         self._alarm, self._alarm_at = None, inf
         now = self.monotonic()
-        for runner in self._agenda.pop_due(now):
-            self._called(runner)
+        self._time_has_come(self._agenda.pop_due(now))
         following = self._agenda.next_until()
         if following is not None:
             self._set_alarm(max(following, now + TICK))

@@ -45,7 +45,7 @@ class LoopHost:
         Raises:
             RuntimeError: the loop is closed, or the system gives no thread for it.
         """
-        crew = self._ready_crew()
+        crew = self._crew or self._ready_crew()  # once there is one, it stays
         slot.run.loop_thread = crew.thread
         LoopRunner(slot, crew).call()
 

@@ -24,6 +24,7 @@ FAIR_SHARE: Final = 0.001
 class Place(Enum):
     """Where a slot of the pool is; changed with the pool's lock only."""
 
+    LAUNCHED = "(is about to line up for a thread of the pool)"
     READY = "(waits for a thread of the pool)"
     CARRIED = "(on a thread of the pool)"
     PARKED = "(sleeps, and holds no thread)"
@@ -31,6 +32,7 @@ class Place(Enum):
 
 
 # By these names on hot paths: up to Python 3.11, `Place.READY` itself runs a property in Python.
+LAUNCHED: Final = Place.LAUNCHED
 READY: Final = Place.READY
 CARRIED: Final = Place.CARRIED
 PARKED: Final = Place.PARKED
@@ -70,7 +72,7 @@ class PoolRunner:
         # Its own, from call to call and on whichever thread, as a thread of its own would have;
         # but most set none, and use the empty ones of whoever carries them.
         self._variables: VariableContext | None = None
-        self.place = CARRIED  # by who launches it, until it is in line
+        self.place = LAUNCHED
         self.woken = False
         self.ticket: int | None = None
         self.carrier: Carrier | None = None

@@ -14,7 +14,7 @@ from typing import Final
 from smoothop.engine.runners.process.exits import exit_text
 from smoothop.engine.runners.process.orders import Order
 from smoothop.engine.runners.process.side import Side
-from smoothop.engine.runners.process.wire import END, Link
+from smoothop.engine.runners.process.wire import END, Link, packed
 
 _PROGRAM: Final = (
     "import sys; sys.path.append(sys.argv[4]); "
@@ -123,10 +123,14 @@ class Child:
 
     # -- for its attendant
 
-    def see_out(self) -> Side:
-        """Order it to tear down and to leave; return where the answer will come."""
+    def see_out(self, *, stopping: bool) -> Side:
+        """Order it to tear down and to leave; return where the answer will come.
+
+        Args:
+            stopping: whether its worker is asked to stop, rather than given a new child.
+        """
         last = Side(*self._orders.handed_over())
-        last.post(END)
+        last.post(END, packed(stopping))
         last.flush()
         return last
 

@@ -30,7 +30,7 @@ BEGIN: Final = 1
 HANDLE: Final = 2
 """The message, or ``None``: call `handle`."""
 END: Final = 3
-"""Call `teardown` and leave."""
+"""Whether the worker is asked to stop: call `teardown` and leave."""
 
 # On `orders`, to the parent.
 RETURNED: Final = 10
