@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from smoothop.assembly.plan import Plan, PlannedWorker
+from smoothop.assembly.plan import COMMAND_LINE, Plan, PlannedWorker
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.assembly.resolve import Value
 from smoothop.config import Config
@@ -85,6 +85,8 @@ def check(worker: PlannedWorker, registry: Registry) -> list[Problem]:
         return [Problem(where, str(error), is_load_failure=True)]
     except ConfigError as error:
         return [Problem(where, str(error))]
+    if where == COMMAND_LINE:  # which says nothing of whose settings they are
+        where = f"{where}: {worker.info.label}:"
     problems = [Problem(f"{where} settings", problem) for problem in found]
     try:
         merged_config(own, worker.table.config)

@@ -247,7 +247,9 @@ def test_globs_and_all_mean_the_workers_that_are_there(operator):
     assert operator("restart", "--all").stdout.splitlines() == [f"{w}: restarted" for w in NAMES]
     nothing = operator("stop", "x*")
     assert (nothing.returncode, nothing.stdout) == (3, "")
-    assert "worker x* not found" in nothing.stderr
+    assert nothing.stderr == "x*: worker x* not found\n"
+    some = operator("restart", "x*", "idl*")
+    assert (some.returncode, some.stdout) == (3, "idler: restarted\n")
 
 
 def test_a_worker_that_is_not_there_ends_with_3_and_keeps_no_other_from_being_asked(operator):
@@ -284,8 +286,8 @@ def test_after_stop_all_the_operator_has_ended_with_exit_code_0(fresh):
     assert ended.stdout.splitlines() == [f"{w}: stopped" for w in ("echo", "idler", "waiter")]
     assert fresh("ps").returncode == 3
     assert fresh.child.wait() == 0
-    assert "asked by a client: stopping" in fresh.child.text
-    assert "all workers have stopped" in fresh.child.text
+    told = fresh.child.text
+    assert 0 < told.find("asked by a client: stopping") < told.find("all workers have stopped")
 
 
 def test_stop_all_comes_back_when_nobody_answers_any_more(acme, tmp_path):
