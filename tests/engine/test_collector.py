@@ -67,6 +67,26 @@ def test_what_was_made_meanwhile_is_old_and_found_all_the_same_if_it_is_garbage(
     assert seen() is None
 
 
+@pytest.mark.usefixtures("_nothing_is_frozen")
+def test_what_is_made_the_next_time_is_young_until_all_was_looked_at():
+    def make_many() -> weakref.ref[Kept]:
+        with collector_waits(MANY):
+            garbage = Kept()
+            garbage.itself = garbage
+            return weakref.ref(garbage)
+
+    gc.collect()
+    first, second = make_many(), make_many()
+    gc.collect(0)
+    assert first() is not None
+    assert second() is None
+    gc.collect()
+    assert first() is None
+    third = make_many()
+    gc.collect(0)
+    assert third() is not None
+
+
 def test_what_a_program_has_frozen_stays_frozen():
     frozen = gc.get_freeze_count()
     assert frozen  # by the test session

@@ -219,11 +219,17 @@ class Supervision:
         """A message-only worker found its mailbox empty."""
         return self._waiting(FOR_A_MESSAGE)
 
-    def panicked(self, attempts: int, now: float, jitter: float) -> Wait | End:
-        """An exception left `setup` or `handle`; `attempts` is what `PanicBudget.add` answered."""
+    def panicked(self, attempts: int, now: float, backoff: float) -> Wait | End:
+        """An exception left `setup` or `handle`.
+
+        Args:
+            attempts: what `PanicBudget.add` answered.
+            now: the monotonic time.
+            backoff: what `PanicBudget.backoff` answered.
+        """
         if self.budget.exhausted(attempts):
             return End("panic limit")
-        return self._waiting(Wait(now + self.budget.backoff(jitter), for_message=False))
+        return self._waiting(Wait(now + backoff, for_message=False))
 
     def looked_up(
         self, away: LeaveReason | None, now: float, *, paused: bool, message: bool
