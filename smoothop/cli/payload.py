@@ -22,10 +22,10 @@ def read_payload(text: str) -> Any:
     where, written = "PAYLOAD", text
     try:
         if text == STDIN:
-            where, written = "standard input", sys.stdin.read()
+            where, written = "standard input", sys.stdin.read().removeprefix("\ufeff")
         elif text.startswith(FILE_MARK):
             where = text[len(FILE_MARK) :]
-            written = Path(where).read_text(encoding="utf-8")
+            written = Path(where).read_text(encoding="utf-8-sig")  # as some editors write it
         return json.loads(written, parse_constant=_refuse)
     except OSError as error:
         raise _problem(where, f"cannot be read: {error.strerror or error}") from None

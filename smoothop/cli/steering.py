@@ -50,11 +50,7 @@ def steer(client: Client, names: Sequence[str] | None, *, take_all: bool, act: A
 
 
 def _chosen(client: Client, patterns: Iterable[str]) -> list[str]:
-    """Return the names that are meant, each once.
-
-    Raises:
-        WorkerNotFoundError: a glob means none.
-    """
+    """Return the names that are meant, each once; a glob that means none stands for itself."""
     known: list[str] | None = None
     chosen: dict[str, None] = {}
     for pattern in patterns:
@@ -64,14 +60,14 @@ def _chosen(client: Client, patterns: Iterable[str]) -> list[str]:
         if known is None:
             known = [worker.name for worker in client.workers()]
         matching = [name for name in known if fnmatchcase(name, pattern)]
-        if not matching and pattern != "*":
-            raise WorkerNotFoundError(pattern)
-        chosen |= dict.fromkeys(matching)
+        chosen |= dict.fromkeys(matching or ([] if pattern == "*" else [pattern]))
     return list(chosen)
 
 
 def _outcome(name: str, act: Act) -> ActionResult | Exception:
     try:
+        if not _NEVER_A_NAME.isdisjoint(name):
+            raise WorkerNotFoundError(name)
         return act(name)
     except (SmoothopError, TimeoutError) as error:
         return error

@@ -223,6 +223,16 @@ class Logic:
         ctx.logger.warning("holding %s", lock, extra={"what": lock})
         return done()
 
+    async def do_log_on(self, ctx, number, fifo):
+        """From now on log at that signal, and open the fifo then."""
+
+        def log(*_):
+            ctx.logger.warning("on a signal")
+            Path(fifo).write_bytes(b"")
+
+        signal.signal(number, log)
+        return done()
+
     async def do_poison(self, ctx, doses):
         self.poison.write_text(str(doses))
         return done()

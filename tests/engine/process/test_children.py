@@ -113,8 +113,9 @@ def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, 
 
 def test_children_that_die_idle_use_up_the_panics(op, add, ask):
     worker = add(max_panic_attempts=1)
+    child = pid_of(ask)  # so that it has been told to have started
     with worker.metrics(kinds={"lifecycle"}) as events:
-        os.kill(pid_of(ask), signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)
         assert events.get(DEADLINE).reason == "panic limit"
 
 
