@@ -222,16 +222,15 @@ class WorkerSnapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the snapshot as a new dict of plain values."""
-        return {name: _copied(value) for name, value in field_dict(self).items()}
+        values = field_dict(self)
+        # Of what is deeper in a snapshot, nothing can be changed.
+        values["config"] = self.config.copy()
+        values["last_event"] = None if self.last_event is None else self.last_event.copy()
+        values["slots"] = [slot.copy() for slot in self.slots]
+        values["history"] = [entry.copy() for entry in self.history]
+        return values
 
 
 def event_dict(event: MetricEvent) -> dict[str, Any]:
     """Return an event as a dict of plain values, its `kind` first."""
     return {"kind": event.kind, **field_dict(event)}
-
-
-def _copied(value: Any) -> Any:
-    """Return a value that may be changed without changing the other one."""
-    if isinstance(value, dict):
-        return value.copy()  # of what is deeper in a snapshot, nothing can be changed
-    return [_copied(one) for one in value] if isinstance(value, list) else value
