@@ -185,6 +185,10 @@ class Supervision:
         self._wait: Wait | None = None
         self._paused = False
 
+    def begin(self) -> Decision:
+        """Answer what comes first."""
+        return CALL if self._set_up else SET_UP
+
     def set_up(self) -> None:
         """`setup` returned."""
         self._set_up = True
@@ -244,7 +248,7 @@ class Supervision:
         return self.woken(now, message=message)
 
     def woken(self, now: float, *, message: bool) -> Decision:
-        """Answer what comes first, or, after a sleep that was perhaps interrupted, what follows.
+        """Answer what follows a sleep that was perhaps interrupted, or a look.
 
         A pause stops no clock: a sleep that was due to end during one is over after it.
         """
