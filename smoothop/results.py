@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+from dataclasses import FrozenInstanceError
 from enum import StrEnum
 from types import CoroutineType
 from typing import Any, Final, Never
@@ -41,11 +43,16 @@ class HandleResult:
     error: BaseException | None
     result: Any
 
+    def __init__(self, *_: object, **__: object) -> None:
+        raise TypeError("a HandleResult is made by none(...), done(...) or fail(...)")
+
+    # As a frozen dataclass does, which `Config` and the events are: an AttributeError.
+
     def __setattr__(self, name: str, value: object) -> Never:
-        raise AttributeError(f"a HandleResult is immutable: {name} cannot be set")
+        raise FrozenInstanceError(f"a HandleResult is immutable: {name} cannot be set")
 
     def __delattr__(self, name: str) -> Never:
-        raise AttributeError(f"a HandleResult is immutable: {name} cannot be deleted")
+        raise FrozenInstanceError(f"a HandleResult is immutable: {name} cannot be deleted")
 
     def __repr__(self) -> str:
         return (
@@ -159,6 +166,15 @@ def wrong_result(result: object) -> TypeError:
         what = "None"
     elif issubclass(kind, type):
         what = f"the class {result.__name__}"  # type: ignore[attr-defined]  # as all classes have
+    elif kind in (bool, int, float, str):  # the likely slips, whose repr is no user code
+        what = f"{kind.__name__} {_shown(result)}"
     else:
         what = kind.__name__
     return TypeError(f"the handler must return a HandleResult, it returned {what}{hint}")
+
+
+def _shown(value: object) -> str:
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python refuses to write an int of thousands of digits
+        return "of very many digits"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from smoothop.assembly.plan import Plan, PlannedWorker
+from smoothop.assembly.plan import COMMAND_LINE, Plan, PlannedWorker
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.assembly.resolve import Value
 from smoothop.config import Config
@@ -85,6 +85,8 @@ def check(worker: PlannedWorker, registry: Registry) -> list[Problem]:
         return [Problem(where, str(error), is_load_failure=True)]
     except ConfigError as error:
         return [Problem(where, str(error))]
+    if where == COMMAND_LINE:  # which says nothing of whose settings they are
+        where = f"{where}: {worker.info.label}:"
     problems = [Problem(f"{where} settings", problem) for problem in found]
     try:
         merged_config(own, worker.table.config)
@@ -128,11 +130,14 @@ def _sort_in(assembly: Assembly, worker: PlannedWorker, problems: Iterable[Probl
     if worker.is_requested:
         assembly.problems.extend(problems)
     else:
-        assembly.left_out.extend(_told(worker.info.label, found.what) for found in problems)
+        assembly.left_out += left_out(worker, problems)
 
 
-def _told(label: str, what: str) -> str:
-    return what if what.startswith(label) else f"{label}: {what}"
+def left_out(worker: PlannedWorker, problems: Iterable[Problem]) -> list[str]:
+    """Return the messages that say why a worker is left out which nobody has asked for."""
+    label = worker.info.label
+    whats = (found.what for found in problems)
+    return [what if what.startswith(label) else f"{label}: {what}" for what in whats]
 
 
 def _raise_problems(assembly: Assembly) -> None:

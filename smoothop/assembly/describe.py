@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from smoothop.assembly.assemble import check, merged_config, own_config
+from smoothop.assembly.assemble import check, left_out, merged_config, own_config
 from smoothop.assembly.plan import Plan, PlannedWorker
 from smoothop.assembly.problems import Problem
 from smoothop.assembly.resolve import DEFAULT, Resolved, Value
@@ -40,7 +40,8 @@ def describe_config(
 ) -> tuple[Tree, list[Problem]]:
     """Return the resolved configuration as a tree, and the problems of its workers.
 
-    Imports the handlers of the workers, for their own defaults; creates none.
+    Imports the handlers of the workers, for their own defaults; creates none. What then will not
+    run and was not asked for is added to what the plan leaves out.
     """
     problems = list(plan.problems)
     workers: Tree = {}
@@ -48,7 +49,10 @@ def describe_config(
         found = check(worker, registry)
         if not found:
             workers[worker.table.name] = describe_worker(worker, registry)
-        problems += found if worker.is_requested else ()
+        if worker.is_requested:
+            problems += found
+        else:
+            plan.left_out += left_out(worker, found)
     plugins = {"disable": list(resolved.disable), **resolved.plugins}
     tree: Tree = {
         "operator": dict(resolved.operator),

@@ -22,7 +22,7 @@ from smoothop.cli.exit_codes import ExitCode, exit_code_of
 from smoothop.cli.main import command_of
 from smoothop.cli.problems import tell_problems
 from smoothop.cli.signals import SignalLadder
-from smoothop.cli.terminal import plugins_print_to_stderr, say
+from smoothop.cli.terminal import deliver_stdout, plugins_print_to_stderr, say
 from smoothop.errors import SmoothopError
 from smoothop.plugins.registry import Registry
 
@@ -84,6 +84,14 @@ def run_command(arguments: Sequence[str], ladder: SignalLadder) -> int:
     Raises:
         SystemExit: by typer, with the exit code, which is 2 for wrong usage.
     """
+    try:
+        return _run(arguments, ladder)
+    finally:
+        if command_of(arguments) != "run":  # what its handlers print is not its own outcome
+            deliver_stdout()
+
+
+def _run(arguments: Sequence[str], ladder: SignalLadder) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # foreign text on any terminal

@@ -49,8 +49,9 @@ def start_control(
     from smoothop.control.server.server import ControlServer  # noqa: PLC0415 - the same
 
     def end() -> None:
-        ladder.begin_stop()
+        # First, so that what comes of it is told after it.
         ladder.announce(f"asked by a client: stopping, for at most {ladder.grace:g} s")
+        ladder.begin_stop()
 
     server = ControlServer(
         assembly.operator,

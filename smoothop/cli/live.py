@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -14,6 +15,7 @@ _LABEL: Final = 13
 _HISTORY: Final = 8
 _TRACEBACK: Final = 12
 _IN_USER_CODE: Final = ("starting", "handling", "stopping")
+_SLOT: Final = re.compile(r"^slot (\d+):\n", re.MULTILINE)
 
 Live = Mapping[str, Any]
 """``snapshot``, ``stack``, ``config_origins``, ``handler`` of the worker, and ``operator``."""
@@ -25,7 +27,7 @@ def live_lines(live: Live) -> Iterator[str]:
     yield _fact("now", verdict(known))
     yield _fact("operator", f"{operator['name']}, process {operator['pid']}")
     if known["phase"] in _IN_USER_CODE and live["stack"]:
-        yield _fact("stands at", last_place(live["stack"]))
+        yield _fact("stands at", last_place(_stack(live["stack"], known)))
     yield from _slots(known)
     yield _fact("mailbox", _mailbox(known))
     yield _fact("panics", _panics(known))
@@ -111,6 +113,16 @@ def _slots(known: Snapshot) -> Iterator[str]:
         yield _fact(f"slot {slot['number']}", " ".join(words))
 
 
+def _stack(stacks: str, known: Snapshot) -> str:
+    """Return the stack of the slot that the verdict speaks of: that of the longest call."""
+    busy = [slot for slot in known.get("slots") or () if slot["handling_since"] is not None]
+    if not busy:
+        return stacks
+    number = min(busy, key=lambda slot: slot["handling_since"])["number"]
+    parts = _SLOT.split(stacks)  # what is before the first, then number and stack of each
+    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(str(number), stacks)
+
+
 def _mailbox(known: Snapshot) -> str:
     waiting = known["senders_waiting"]
     more = f"; {waiting} senders wait for room" if waiting else ""
@@ -139,7 +151,7 @@ def _error(known: Snapshot) -> Iterator[str]:
     yield _fact("last error", f"{known['last_error']} ({_since(known, 'last_error_at')} ago)")
     trace = (known.get("last_traceback") or "").rstrip().splitlines()
     if len(trace) > _TRACEBACK:
-        yield f"  ... {len(trace) - _TRACEBACK} lines, all in --json"
+        yield f"  ... {len(trace) - _TRACEBACK} more above, all in --json"
     yield from (f"  {line}" for line in trace[-_TRACEBACK:])
 
 

@@ -11,7 +11,7 @@ import typer
 
 from smoothop.cli.exit_codes import ExitCode, exit_code_of
 from smoothop.cli.terminal import say, show
-from smoothop.errors import SmoothopError, WorkerNotFoundError
+from smoothop.errors import SmoothopError
 
 if TYPE_CHECKING:
     from smoothop.control.answers import ActionResult
@@ -50,11 +50,7 @@ def steer(client: Client, names: Sequence[str] | None, *, take_all: bool, act: A
 
 
 def _chosen(client: Client, patterns: Iterable[str]) -> list[str]:
-    """Return the names that are meant, each once.
-
-    Raises:
-        WorkerNotFoundError: a glob means none.
-    """
+    """Return the names that are meant, each once; a glob that means none stands for itself."""
     known: list[str] | None = None
     chosen: dict[str, None] = {}
     for pattern in patterns:
@@ -64,9 +60,7 @@ def _chosen(client: Client, patterns: Iterable[str]) -> list[str]:
         if known is None:
             known = [worker.name for worker in client.workers()]
         matching = [name for name in known if fnmatchcase(name, pattern)]
-        if not matching and pattern != "*":
-            raise WorkerNotFoundError(pattern)
-        chosen |= dict.fromkeys(matching)
+        chosen |= dict.fromkeys(matching or ([] if pattern == "*" else [pattern]))
     return list(chosen)
 
 

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import Any, TextIO
 
+from smoothop.cli.exit_codes import ExitCode
+
 
 def escape(text: str) -> str:
     r"""Return `text` with every character that is not printable written as ``\x1b`` or the like."""
@@ -33,17 +35,46 @@ def say(*lines: str) -> None:
 
 def show(*lines: str) -> None:
     """Print data to stdout."""
-    print(*map(escape, lines), sep="\n")  # noqa: T201 - this is what print is for
+    _print(*map(escape, lines))
 
 
 def show_json(document: Any) -> None:
     """Print one JSON document to stdout; ASCII only, so no terminal is disturbed by it."""
-    print(json.dumps(document, indent=2, default=str))  # noqa: T201 - this is what print is for
+    _print(json.dumps(document, indent=2, default=str))
 
 
 def show_json_line(document: Any) -> None:
     """Print one JSON document on a line of its own, at once."""
-    print(json.dumps(document, default=str), flush=True)  # noqa: T201 - what print is for
+    _print(json.dumps(document, default=str), flush=True)
+
+
+def deliver_stdout() -> None:
+    """Write out what was printed to stdout, if there is one.
+
+    Raises:
+        SystemExit: it cannot be written, or nobody reads on.
+    """
+    try:
+        _print(end="", flush=True)
+    except BrokenPipeError:
+        let_stdout_go()
+        raise SystemExit(ExitCode.FAILED) from None
+
+
+def _print(*lines: str, end: str = "\n", flush: bool = False) -> None:
+    try:
+        print(*lines, sep="\n", end=end, flush=flush)  # noqa: T201 - what print is for
+    except BrokenPipeError:  # nobody reads on: what that means is for the command to say
+        raise
+    except OSError as error:
+        let_stdout_go()
+        say(f"smoothop: standard output cannot be written to: {error.strerror}")
+        raise SystemExit(ExitCode.FAILED) from None
+
+
+def let_stdout_go() -> None:
+    """Keep the interpreter from trying once more at its end, and then writing about itself."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def columns(stream: TextIO | None) -> int | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from smoothop._names import is_name
-from smoothop.assembly.resolve import Value
+from smoothop.assembly.resolve import DEFAULT, Value
+
+_EXACT: Final = 2.0**53
+"""From here on a whole number of type float is rather an order of magnitude."""
 
 
 def toml_lines(tree: Mapping[str, Any], *, show_origin: bool) -> list[str]:
@@ -38,7 +41,8 @@ def _table(table: Mapping[str, Any], path: tuple[str, ...], *, show_origin: bool
 def _leaf(leaf: Value | list[Value]) -> tuple[Any, str]:
     if isinstance(leaf, Value):
         return leaf.value, leaf.origin
-    return [one.value for one in leaf], ", ".join(dict.fromkeys(one.origin for one in leaf))
+    origins = dict.fromkeys(one.origin for one in leaf) or [DEFAULT]
+    return [one.value for one in leaf], ", ".join(origins)
 
 
 def _key(key: str) -> str:
@@ -51,7 +55,8 @@ def _literal(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return f"{value:g}" if value == value // 1 else repr(value)
+        is_whole = value.is_integer() and abs(value) < _EXACT
+        return str(int(value)) if is_whole else repr(value)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_literal, value))}]"
     if isinstance(value, dict):

@@ -24,6 +24,7 @@ LONGEST: Final = 2.0
 
 _lock = threading.RLock()
 _holders = 0
+_aged_after = -1  # as many full collections as there had been when it last made all old
 
 
 def hold_collector(objects: int) -> Callable[[], None] | None:
@@ -82,11 +83,18 @@ def _let_go() -> None:
 def _age_all() -> None:
     """Make what is new old, without a look at each: or the collector would begin with that.
 
-    Not in a program that keeps objects frozen for itself: they would thaw.
+    Once between two full collections. What has become old in this way does not bring the next one
+    nearer, so where very many workers are started again and again, none would ever come, and
+    their garbage would stay. Not in a program that keeps objects frozen for itself: they would
+    thaw.
     """
-    if not gc.get_freeze_count():
-        gc.freeze()
-        gc.unfreeze()
+    global _aged_after  # noqa: PLW0603 - as above
+    full_collections = gc.get_stats()[-1]["collections"]
+    if full_collections != _aged_after:
+        _aged_after = full_collections
+        if not gc.get_freeze_count():  # which counts each
+            gc.freeze()
+            gc.unfreeze()
 
 
 def _forked() -> None:

@@ -42,6 +42,7 @@ from smoothop.engine.worker.core import WorkerCore
 from smoothop.engine.worker.supervision import Policies
 from smoothop.engine.worker.view import Worker
 from smoothop.errors import (
+    ConfigError,
     InvalidHandlerError,
     OperatorClosedError,
     PluginError,
@@ -166,10 +167,17 @@ class Operator:
         Raises:
             PluginLoadError: a handler asked for by name cannot be loaded.
             ConfigError: there is no such handler, or its settings are wrong.
+            TypeError: `names` is one name.
         """
+        if isinstance(names, str):
+            raise TypeError(f"names are several, such as [{names!r}]")
         operator = cls()
         given = settings or {}
         registry.load_plugins()  # they may add handlers
+        known = {info.name for info in registry.handlers}
+        for name in given:
+            if name.partition("@")[0] not in known:
+                raise ConfigError(f"settings are given for {name!r}, but there is no such handler")
         registry.observe(operator)
         discovered = (info.name for info in registry.handlers if info.state in _RUNNABLE)
         for name in discovered if names is None else names:

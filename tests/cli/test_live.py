@@ -125,5 +125,23 @@ def test_each_of_several_slots_has_a_line():
     assert "slot 1:       handling for 10s stuck" in lines
 
 
+def test_of_several_slots_it_stands_where_the_one_does_that_the_verdict_speaks_of():
+    slots = [
+        {
+            "number": number,
+            "phase": "handling",
+            "handling_since": since,
+            "stuck": False,
+            "abandoned": False,
+        }
+        for number, since in ((0, None), (1, 990.0), (12, 995.0))
+    ]
+    stacks = "\n".join(
+        f"slot {n}:\n  File 'slot.py', line {n}, in f\n    x = {n}" for n in (0, 1, 12)
+    )
+    handling = live(phase="handling", handling_since=990.0, slots=slots) | {"stack": stacks}
+    assert "stands at:    File 'slot.py', line 1, in f: x = 1" in list(live_lines(handling))
+
+
 def test_a_worker_without_trouble_takes_few_lines():
     assert len(list(live_lines(live() | {"config_origins": None}))) == 5

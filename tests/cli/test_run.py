@@ -210,6 +210,13 @@ def test_run_without_names_says_what_could_be_run(acme, tmp_path, write):
     assert "say what to run: --all, or any of incoming, beacon, broken" in ended.stderr
 
 
+def test_whose_settings_are_wrong_is_told_without_a_file_too(acme, tmp_path):
+    ended = acme.smoothop("run", "talker", cwd=tmp_path)
+    assert ended.returncode == 2
+    told = "command line: handler 'talker' of acme-workers 1.2: settings: text: required"
+    assert told in ended.stderr
+
+
 def test_an_unknown_name_suggests_a_worker_of_the_file(acme, tmp_path, write):
     write("[workers.incoming]\nhandler = 'ticker'\n")
     ended = acme.smoothop("run", "incomming", cwd=tmp_path)

@@ -83,6 +83,12 @@ def test_config_without_a_file_shows_what_all_would_run(acme, tmp_path):
     assert shown["workers"]["ticker"]["handler"] == "ticker@acme-workers"
 
 
+def test_config_says_what_all_would_leave_out(acme, tmp_path):
+    told = acme.smoothop("config", cwd=tmp_path)
+    assert told.returncode == 0
+    assert "handler 'talker' of acme-workers 1.2: text: required, but not given" in told.stderr
+
+
 def test_config_tells_problems_and_ends_with_2(acme, tmp_path, write):
     write("[workers.voice]\nhandler='talker'\n[workers.ticker]\n")
     ended = acme.smoothop("config", cwd=tmp_path)

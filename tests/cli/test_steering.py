@@ -247,7 +247,9 @@ def test_globs_and_all_mean_the_workers_that_are_there(operator):
     assert operator("restart", "--all").stdout.splitlines() == [f"{w}: restarted" for w in NAMES]
     nothing = operator("stop", "x*")
     assert (nothing.returncode, nothing.stdout) == (3, "")
-    assert "worker x* not found" in nothing.stderr
+    assert nothing.stderr == "x*: worker x* not found\n"
+    some = operator("restart", "x*", "idl*")
+    assert (some.returncode, some.stdout) == (3, "idler: restarted\n")
 
 
 def test_a_worker_that_is_not_there_ends_with_3_and_keeps_no_other_from_being_asked(operator):
@@ -255,6 +257,7 @@ def test_a_worker_that_is_not_there_ends_with_3_and_keeps_no_other_from_being_as
     assert ended.returncode == 3
     assert ended.stdout == "idler: stopped\n"
     assert "nope: worker nope not found" in ended.stderr
+    assert operator("stop", "a/b").stderr == "a/b: worker a/b not found\n"
     operator("start", "idler")
 
 
@@ -284,8 +287,8 @@ def test_after_stop_all_the_operator_has_ended_with_exit_code_0(fresh):
     assert ended.stdout.splitlines() == [f"{w}: stopped" for w in ("echo", "idler", "waiter")]
     assert fresh("ps").returncode == 3
     assert fresh.child.wait() == 0
-    assert "asked by a client: stopping" in fresh.child.text
-    assert "all workers have stopped" in fresh.child.text
+    told = fresh.child.text
+    assert 0 < told.find("asked by a client: stopping") < told.find("all workers have stopped")
 
 
 def test_stop_all_comes_back_when_nobody_answers_any_more(acme, tmp_path):
@@ -304,7 +307,7 @@ def test_an_operator_whose_worker_does_not_stop_goes_on_after_stop_all(hard_of_h
 
 def test_send_prints_the_result_as_json(operator):
     assert operator("send", "echo", '{"a": [1, null]}', "--wait").stdout == ('{"a": [1, null]}\n')
-    (operator.cwd / "message.json").write_text('"ä"')
+    (operator.cwd / "message.json").write_text('"ä"', encoding="utf-8-sig")
     assert json.loads(operator("send", "echo", "@message.json", "--wait").stdout) == "ä"
     assert operator("send", "echo", "--wait", "--", "-1").stdout == "-1\n"
     accepted = operator("send", "echo", "1")
@@ -316,7 +319,7 @@ def test_send_takes_standard_input(operator):
     command = [operator.acme.environment.python, "-m", "smoothop", "send", "--name", operator.name]
     ended = subprocess.run(
         [*command, "echo", "-", "--wait"],
-        input="[1]",
+        input="\ufeff[1]",
         capture_output=True,
         text=True,
         cwd=operator.cwd,
@@ -331,7 +334,11 @@ def test_a_payload_that_is_no_json_is_wrong_usage(acme, tmp_path):
     wrong = {
         "{": "PAYLOAD: is no JSON: Expecting property name",
         "hello": "text is written '\"hello\"'",
-        "NaN": "NaN is no number of JSON",
+        "NaN": "NaN is no number",
+        "1e999": "1e999 is too large",
+        '{"a": 1, "a": 2}': "the key 'a' is given twice",
+        "[" * 1000 + "]" * 1000: "PAYLOAD: is nested too deeply",
+        "@": "@: cannot be read: Is a directory",
         "@nowhere.json": "nowhere.json: cannot be read: No such file or directory",
         "@latin-1.json": "latin-1.json: is not UTF-8",
     }
@@ -404,9 +411,15 @@ def test_inspect_shows_a_worker_whose_configuration_is_elsewhere(acme, tmp_path,
         elsewhere.mkdir()
         ended = acme.smoothop("inspect", "mine", "--name", operator.name, cwd=elsewhere)
         assert ended.returncode == 0
-        assert ended.stdout.startswith("name:         mine\n")
+        assert ended.stdout.startswith("name:         mine\ndistribution: acme-steered\n")
         assert "now:" in ended.stdout
         assert acme.smoothop("inspect", "mine", cwd=elsewhere).returncode == 2
+        asked = ("inspect", "mine", "--json", "--name", operator.name)
+        known = json.loads(acme.smoothop(*asked, cwd=elsewhere).stdout)
+        assert (
+            known.keys()
+            == json.loads(acme.smoothop("inspect", "idler", "--json", cwd=elsewhere).stdout).keys()
+        )
 
 
 def test_inspect_without_an_operator_has_no_live_part_unless_one_was_asked_for(acme, tmp_path):
@@ -472,6 +485,14 @@ def test_stacks_are_grouped_by_worker(operator):
     stacks = operator.json("stacks")
     assert "ctx.wait()" in stacks["workers"]["waiter"]
     assert "waiter:" in operator("stacks").stdout.splitlines()
+
+
+def test_no_thread_of_a_worker_is_listed_once_more_with_the_others(operator):
+    operator("scale", "echo", "3")
+    stacks = operator.json("stacks")
+    operator("scale", "echo", "1")
+    assert "slot 2:" in stacks["workers"]["echo"]
+    assert [name for name in stacks["threads"] if "echo" in name] == []
 
 
 def test_an_operator_that_does_not_answer_is_asked_for_its_stacks_by_a_signal(acme, tmp_path):

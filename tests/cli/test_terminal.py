@@ -32,11 +32,26 @@ def test_columns_are_aligned_and_cells_cannot_break_lines():
 
 @pytest.mark.parametrize(
     "value",
-    ["", 'q"\\', "tab\t\x7f\u202e🙂", 1, 1.5, 1e300, 25.0, True, [1, ["a"]], {"a b": {"c.d": 1}}],
+    [
+        "",
+        'q"\\',
+        "tab\t\x7f\u202e🙂",
+        1,
+        1.5,
+        1e300,
+        1234567.0,
+        True,
+        [1, ["a"]],
+        {"a b": {"c.d": 1}},
+    ],
 )
 def test_values_survive_being_written_as_toml(value):
     text = "\n".join(toml_lines({"t": {"k.x": Value(value, "here")}}, show_origin=True))
     assert tomllib.loads(text) == {"t": {"k.x": value}}
+
+
+def test_an_empty_list_has_its_default_as_origin():
+    assert toml_lines({"t": {"k": []}}, show_origin=True) == ["[t]", "k = []  # default"]
 
 
 def test_the_command_is_the_first_word_that_is_no_flag():

@@ -239,6 +239,15 @@ def test_a_stop_is_done_only_when_the_handler_has_ended(op, way, tmp_path):
     assert lines(notes) == ["setup", "teardown"]
 
 
+def test_a_teardown_after_a_stop_sees_that_it_was_asked(op, way, caplog):
+    caplog.set_level(logging.INFO, "smoothop")
+    way.add(op)
+    op.start("w")
+    ask(op, "echo")
+    op.stop("w").result(DEADLINE)
+    assert "tearing down, cancelled: True" in caplog.messages
+
+
 def test_an_idle_polling_worker_is_woken_by_a_message_and_by_a_stop(op, way):
     way.add(op, message_only=False)
     op.start("w")

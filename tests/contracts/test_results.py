@@ -196,8 +196,10 @@ def test_a_stop_ends_the_backoff_at_once(op, way):
     ("wrong", "says"),
     [
         (None, "None"),
-        (3, "int"),
-        ("done", "str"),
+        (3, "int 3: "),
+        pytest.param(10**5000, "int of very many digits: ", id="a huge int"),
+        (False, "bool False: "),
+        ("done" * 100, "str 'donedone"),
         (done, "function"),
         (ValueError, "the class ValueError"),
         (object(), "object"),
@@ -216,6 +218,7 @@ def test_anything_else_than_a_result_is_a_panic_that_says_what_came_back(op, way
     cause = caught.value.__cause__
     assert isinstance(cause, TypeError)
     assert f"it returned {says}" in str(cause)
+    assert len(str(cause)) < 200
 
 
 # -- setup and teardown

@@ -23,8 +23,9 @@ def _on_again():
 
 @pytest.fixture
 def _nothing_is_frozen():
-    """Thaw what the test session has frozen for speed."""
+    """Thaw what the test session has frozen for speed, and look at all of it."""
     gc.unfreeze()
+    gc.collect()
     yield
     gc.collect()
     gc.freeze()
@@ -65,6 +66,25 @@ def test_what_was_made_meanwhile_is_old_and_found_all_the_same_if_it_is_garbage(
     kept.itself = garbage = None
     gc.collect()
     assert seen() is None
+
+
+@pytest.mark.usefixtures("_nothing_is_frozen")
+def test_what_is_made_the_next_time_is_young_until_all_was_looked_at():
+    def make_many() -> weakref.ref[Kept]:
+        with collector_waits(MANY):
+            garbage = Kept()
+            garbage.itself = garbage
+            return weakref.ref(garbage)
+
+    first, second = make_many(), make_many()
+    gc.collect(0)
+    assert first() is not None
+    assert second() is None
+    gc.collect()
+    assert first() is None
+    third = make_many()
+    gc.collect(0)
+    assert third() is not None
 
 
 def test_what_a_program_has_frozen_stays_frozen():

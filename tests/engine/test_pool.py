@@ -7,6 +7,7 @@ way of running as on the others.
 from __future__ import annotations
 
 import logging
+import resource
 import threading
 from contextvars import ContextVar
 from itertools import pairwise
@@ -341,6 +342,43 @@ def test_a_start_without_any_thread_fails_and_can_be_tried_again(threads):
         return world.op.dispatch("w", 1).result(1)
 
     assert world.run(scenario) == 1
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("seed", range(20))
+def test_nobody_who_is_started_while_others_wait_is_forgotten(seed, size):
+    world = World(seed, pool_size=size)
+    world.machine = SimMachine(seed, Style(eager=0.6, by_line=0.2))
+    late = {}
+
+    def handle(ctx):
+        late[ctx.worker] = world.machine.now() - late[ctx.worker]
+        return none(LONG)
+
+    def scenario():
+        world.add(4, world.block(0.01))  # so that somebody waits, and the watch ticks
+        for number in range(30):
+            name = f"late{number}"
+            world.op.add_handler(name, handle, POOL)
+            late[name] = world.machine.now()
+            world.op.start(name)
+            world.machine.sleep(0.001 * (number % 5))
+        world.machine.sleep(0.2)
+
+    world.run(scenario)
+    assert max(late.values()) < 0.045  # after those that block
+
+
+@pytest.mark.skipif(not hasattr(resource, "RUSAGE_THREAD"), reason="nobody counts the switches")
+def test_who_starts_very_many_does_not_wait_for_the_threads_of_the_pool_for_each():
+    many = 5_000
+    with Operator() as op:
+        for number in range(many):
+            op.add_handler(f"w{number}", lambda ctx: none(LONG), POOL)
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        op.start_all()
+        waits = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
+    assert waits < many / 10
 
 
 def test_each_worker_keeps_its_context_variables_and_sees_no_others():

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from smoothop import (
     ConfigError,
     InvalidHandlerError,
+    Operator,
     PluginError,
     PluginLoadError,
     Registry,
@@ -322,3 +323,13 @@ def test_hooks_are_called_in_the_order_of_pluggy(registry):
     registry.hooks.hook.smoothop_cli(app=by_pluggy)
     assert ours == by_pluggy
     assert ours[0] == "first"
+
+
+def test_an_operator_from_a_registry_takes_no_settings_for_nobody_and_no_single_name():
+    registry = registry_with(with_settings(AsModel))
+    with pytest.raises(ConfigError, match="settings are given for 'jib', but there is no such"):
+        Operator.from_registry(registry, settings={"job": {"path": "in"}, "jib": {}})
+    with pytest.raises(TypeError, match=r"names are several, such as \['job'\]"):
+        Operator.from_registry(registry, "job")
+    with Operator.from_registry(registry, [], {"job": {"path": "in"}}) as operator:
+        assert operator.workers() == []

@@ -129,6 +129,7 @@ class Logic:
 
     async def tear_down(self, ctx: Any) -> None:
         self.note("teardown")
+        ctx.logger.info("tearing down, cancelled: %s", ctx.cancelled)
         if self.hangs_in_teardown:
             threading.Event().wait()
         if self.teardown_failure is not None:
@@ -220,6 +221,16 @@ class Logic:
     async def do_log_a_lock(self, ctx):
         lock = threading.Lock()
         ctx.logger.warning("holding %s", lock, extra={"what": lock})
+        return done()
+
+    async def do_log_on(self, ctx, number, fifo):
+        """From now on log at that signal, and open the fifo then."""
+
+        def log(*_):
+            ctx.logger.warning("on a signal")
+            Path(fifo).write_bytes(b"")
+
+        signal.signal(number, log)
         return done()
 
     async def do_poison(self, ctx, doses):

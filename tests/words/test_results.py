@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from dataclasses import FrozenInstanceError
 from datetime import timedelta
 
 import pytest
@@ -78,11 +79,17 @@ def test_the_statuses_are_strings():
 @pytest.mark.parametrize("field", ["status", "idle", "error", "result", "other"])
 def test_a_result_is_immutable(field):
     result = done(1)
-    with pytest.raises(AttributeError):
+    with pytest.raises(FrozenInstanceError):
         setattr(result, field, 2)
-    with pytest.raises(AttributeError):
+    with pytest.raises(FrozenInstanceError):
         delattr(result, field)
     assert result == done(1)
+
+
+def test_only_the_three_functions_make_one():
+    for arguments in ((), (HandleStatus.DONE,)):
+        with pytest.raises(TypeError, match=r"made by none\(...\), done\(...\) or fail\(...\)"):
+            HandleResult(*arguments)
 
 
 def test_equal_results_are_equal_and_hash_alike():

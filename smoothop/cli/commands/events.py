@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,7 @@ from smoothop.cli.reach import (
     worker_names,
 )
 from smoothop.cli.spans import span
-from smoothop.cli.terminal import say, show, show_json_line
+from smoothop.cli.terminal import let_stdout_go, say, show, show_json_line
 from smoothop.events import KINDS, MetricEvent, event_dict
 
 if TYPE_CHECKING:
@@ -56,9 +55,8 @@ def command(  # noqa: PLR0917 - typer makes options of them
         say("the operator has ended")
     except KeyboardInterrupt:
         pass
-    except BrokenPipeError:
-        # Whoever read has seen enough. The interpreter must not fail to flush at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read has seen enough
+        let_stdout_go()
 
 
 def _reader(client: Client, worker: str | None, kinds: list[str] | None) -> EventReader:

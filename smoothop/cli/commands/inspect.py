@@ -102,7 +102,8 @@ def _described(
         if live is None:
             raise
         # It runs elsewhere, under a configuration that is not the one of this directory.
-        return {"name": name, **dict.fromkeys(_FACTS[1:])}, {}, []
+        known = dict.fromkeys((*_FACTS, "config")) | (live["handler"] or {})
+        return known | {"name": name, "settings": []}, {}, []
 
 
 def _show(known: dict[str, Any]) -> None:

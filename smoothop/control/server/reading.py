@@ -52,7 +52,7 @@ async def show_stacks(room: Room, _: Request) -> Response:
         for ident in sys._current_frames()  # noqa: SLF001 - documented
     }
     own = {f"smoothop-{name}" for name in stacks}
-    others = {name: stack for name, stack in threads.items() if name not in own}
+    others = {name: stack for name, stack in threads.items() if name.partition("#")[0] not in own}
     return reply({"workers": stacks, "threads": others})
 
 

@@ -124,7 +124,9 @@ class MetricStream:
     def __init__(self, machine: Machine, ring: Ring, detach: Callable[[Ring], None]) -> None:
         self._machine = machine
         self._ring = ring
-        self._detach = weakref.finalize(self, detach, ring)
+        # By a weak reference: the list of finalizers is the process's, and would keep a worker, and
+        # all of its operator, for ever if its own handler keeps the stream.
+        self._detach = weakref.finalize(self, _let_go, weakref.WeakMethod(detach), ring)
         self._detach.atexit = False
 
     @property
@@ -188,6 +190,13 @@ class MetricStream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _let_go(detach: weakref.WeakMethod[Callable[[Ring], None]], ring: Ring) -> None:
+    """Detach the ring from whom it has its events, if that is still there."""
+    call = detach()
+    if call is not None:
+        call(ring)
 
 
 class Audience:

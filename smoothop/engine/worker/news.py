@@ -42,6 +42,7 @@ class WorkerNews:
     """
 
     __slots__ = (
+        "__weakref__",
         "_handler_logger",
         "_logger",
         "audience",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from support.gates import DEADLINE
-from support.obedient import Fifo, LateMessage, lines
+from support.obedient import Fifo, LateMessage, Obedient, lines
 
 from smoothop import (
     Config,
@@ -20,8 +20,12 @@ from smoothop import (
     StopTimeoutError,
     done,
 )
-from smoothop.engine.runners.process import attendant
+from smoothop.engine.runners.process import attendant, wire
+from smoothop.engine.runners.process.beginning import Beginning
 from smoothop.engine.runners.process.child import Child
+from smoothop.engine.runners.process.orders import Order
+from smoothop.engine.runners.process.recipe import recipe
+from smoothop.handlers import handler_calls
 
 
 def pid_of(ask, worker="w"):
@@ -110,8 +114,9 @@ def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, 
 
 def test_children_that_die_idle_use_up_the_panics(op, add, ask):
     worker = add(max_panic_attempts=1)
+    child = pid_of(ask)  # so that it has been told to have started
     with worker.metrics(kinds={"lifecycle"}) as events:
-        os.kill(pid_of(ask), signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)
         assert events.get(DEADLINE).reason == "panic limit"
 
 
@@ -162,6 +167,24 @@ def test_a_teardown_that_raises_is_told_and_stops_nothing(op, add, ask, caplog):
     (record,) = [one for one in caplog.records if "teardown failed" in one.getMessage()]
     assert record.error == "PlainError: teardown"
     assert "in teardown" in logging.Formatter().format(record)
+
+
+@pytest.mark.parametrize("stopping", [True, False])
+def test_a_teardown_knows_whether_a_stop_is_why(stopping):
+    # The order to leave says it: what is said aside may be heard later.
+    child = Child("w")
+    made = recipe(handler_calls(Obedient()), None)
+    begin = Beginning("w", sys.path, made, "acme", {"acme": logging.INFO}, 0, 0)
+    child.order(Order(wire.BEGIN, wire.packed(begin)))
+    assert child.answer()[0] == wire.RETURNED
+    last = child.see_out(stopping=stopping)
+    assert select.select([last], [], [], DEADLINE)[0]
+    kind, body = next(iter(last.frames()))
+    assert kind == wire.LOGGED
+    assert wire.unpacked(body)["msg"] == f"tearing down, cancelled: {stopping}"
+    child.reap()
+    child.side.close()
+    child.close()
 
 
 def test_nor_does_one_that_fails_in_a_further_slot(op, add, ask, both_busy, tmp_path):

@@ -66,6 +66,10 @@ class Crew:
             number -= 1
         return min(number, self._limit - len(self.carriers))
 
+    def somebody_rests(self) -> bool:
+        """Tell whether a carrier is idle; may be asked without the lock."""
+        return bool(self._idle)
+
     def can_grow(self) -> bool:
         """Tell whether one more can be called up or added."""
         return len(self.carriers) < self._limit or bool(self._idle)

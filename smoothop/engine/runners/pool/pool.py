@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from smoothop.engine.agenda import Agenda
 from smoothop.engine.current import enter_thread
 from smoothop.engine.runners.pool.crew import Crew
-from smoothop.engine.runners.pool.runner import CARRIED, GONE, PARKED, READY, PoolRunner
+from smoothop.engine.runners.pool.runner import CARRIED, GONE, LAUNCHED, PARKED, READY, PoolRunner
 from smoothop.engine.runners.pool.watch import Watch
 from smoothop.engine.worker.supervision import Wait
 
@@ -48,6 +48,7 @@ class Pool:
         self.lock = machine.lock()
         self.crew = Crew(self, size)
         self.taken = 0
+        self._launched: deque[PoolRunner] = deque()
         self._line: deque[PoolRunner] = deque()
         self._agenda: Agenda[PoolRunner] = Agenda()
         self._slots = 0
@@ -59,17 +60,22 @@ class Pool:
     def launch(self, slot: Slot) -> None:
         """Drive `slot` from now on.
 
+        Takes no lock when others wait already, and the watch is about to look: very many are
+        launched at once, and who starts them would have to wait for the lock for each, because
+        the carriers take it for each.
+
         Raises:
             RuntimeError: there is no thread yet, and the system gives none.
         """
         runner = PoolRunner(self, slot)
+        # Line up, then look who sees it; who looks or rests says so, then looks who has lined up.
+        self._launched.append(runner)
+        if self._slots and self._watch.alerted and not self.crew.somebody_rests():
+            return
         with self.lock:
             if not self._slots:  # they stay as long as there are any
-                # With the lock: who comes meanwhile must not count on threads that never run.
-                self._watch.ensure()
-                self.crew.ensure()
-            self._slots += 1
-            self._enqueue(runner)
+                self._ensure_threads_for(runner)
+            self._line_up_launched()
 
     def unpark(self, runner: PoolRunner) -> None:
         """Put a parked slot in line; one that is carried will find that it was woken."""
@@ -86,6 +92,8 @@ class Pool:
         If so it belongs to the caller now; otherwise it will find that it was woken.
         """
         with self.lock:
+            if runner.place is LAUNCHED:
+                self._line_up_launched()
             place = runner.place
             if place is not PARKED and place is not READY:
                 runner.woken = True
@@ -109,6 +117,7 @@ class Pool:
         """Know, in a forked child, that there are no threads; its one thread may be a carrier."""
         self.lock = self.machine.lock()  # who held the other one is not in this process
         self._closed = True
+        self._launched.clear()
         self._line.clear()
         self.crew.forget_all()
         self._agenda = Agenda()
@@ -130,6 +139,8 @@ class Pool:
                     self.crew.leaves(carrier)
                     return None
                 limit = self.crew.rests(carrier)
+                if self._launched:  # after it was seen that nobody was
+                    continue
             enter_thread(None)
             if not carrier.waiter.wait(limit) and self._retires(carrier):
                 return None
@@ -142,6 +153,7 @@ class Pool:
     def others_wait(self) -> bool:
         """Tell whether a slot waits for a carrier."""
         with self.lock:
+            self._line_up_launched()
             if self._agenda:
                 self._move(self.machine.monotonic(), BATCH)
             return bool(self._line)
@@ -155,11 +167,11 @@ class Pool:
 
     def has_slots(self) -> bool:
         """Tell whether there are slots that have not ended."""
-        return self._slots > 0
+        return self._slots > 0 or bool(self._launched)
 
     def is_over(self) -> bool:
         """Tell whether nobody needs the watch any more."""
-        return self._closed or not (self._slots or self.crew.carriers)
+        return self._closed or not (self.has_slots() or self.crew.carriers)
 
     def is_short(self) -> bool:
         """Tell whether more slots are in line than carriers are on their way."""
@@ -170,7 +182,8 @@ class Pool:
         return self._agenda.next_until()
 
     def move_due(self, now: float) -> None:
-        """Put those in line that are due."""
+        """Put those in line that were launched, or are due."""
+        self._line_up_launched()
         if self._agenda and self._move(now, None) and not self.crew.coming:
             self.crew.call_up_one()
 
@@ -187,7 +200,22 @@ class Pool:
         runner.place = PARKED
         if wait.until is not None:
             runner.ticket = self._agenda.push(wait.until, runner)
-            self._watch.wake_by(wait.until)
+            if wait.until < self._watch.wakes_at:
+                self._watch.wake_by(wait.until)
+
+    def _ensure_threads_for(self, runner: PoolRunner) -> None:
+        # With the lock: who comes meanwhile must not count on threads that never run.
+        try:
+            self._watch.ensure()
+            self.crew.ensure()
+        except RuntimeError:
+            self._launched.remove(runner)
+            raise
+
+    def _line_up_launched(self) -> None:
+        while self._launched:
+            self._slots += 1
+            self._enqueue(self._launched.popleft())
 
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
@@ -208,10 +236,13 @@ class Pool:
             runner.ticket = None
 
     def _next(self) -> PoolRunner | None:
-        if not self._line and self._agenda:
-            self._move(self.machine.monotonic(), BATCH)
-        while self._line:
-            runner = self._line.popleft()
+        line = self._line
+        if not line:
+            self._line_up_launched()
+            if not line and self._agenda:
+                self._move(self.machine.monotonic(), BATCH)
+        while line:
+            runner = line.popleft()
             self.taken += 1
             if runner.place is READY:
                 runner.place = CARRIED

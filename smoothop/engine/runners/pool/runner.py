@@ -24,6 +24,7 @@ FAIR_SHARE: Final = 0.001
 class Place(Enum):
     """Where a slot of the pool is; changed with the pool's lock only."""
 
+    LAUNCHED = "(is about to line up for a thread of the pool)"
     READY = "(waits for a thread of the pool)"
     CARRIED = "(on a thread of the pool)"
     PARKED = "(sleeps, and holds no thread)"
@@ -31,6 +32,7 @@ class Place(Enum):
 
 
 # By these names on hot paths: up to Python 3.11, `Place.READY` itself runs a property in Python.
+LAUNCHED: Final = Place.LAUNCHED
 READY: Final = Place.READY
 CARRIED: Final = Place.CARRIED
 PARKED: Final = Place.PARKED
@@ -70,7 +72,7 @@ class PoolRunner:
         # Its own, from call to call and on whichever thread, as a thread of its own would have;
         # but most set none, and use the empty ones of whoever carries them.
         self._variables: VariableContext | None = None
-        self.place = CARRIED  # by who launches it, until it is in line
+        self.place = LAUNCHED
         self.woken = False
         self.ticket: int | None = None
         self.carrier: Carrier | None = None
@@ -112,12 +114,12 @@ class PoolRunner:
         """Drive the slot until it sleeps, has had its share, or ends.
 
         Args:
-            variables: empty ones, which it keeps if it sets any.
+            variables: those the carrier is in, which are empty; the slot keeps them if it sets any.
         """
         if self._variables is not None:
-            variables = self._variables
-        # Put down outside of its variables: from then on another carrier may enter them.
-        self.decision = variables.run(self._drive)
+            self.decision = self._variables.run(self._drive)
+            return
+        self.decision = self._drive()
         if variables:
             self._variables = variables
 
@@ -136,12 +138,12 @@ class PoolRunner:
         return decision
 
     def _steps(self) -> Decision:
-        slot, pool = self._slot, self._pool
+        slot = self._slot
         decision = self._resumed()
         while not isinstance(decision, End):
             if decision is CALL:
-                decision = steps.handle(slot, pool.machine.monotonic() + FAIR_SHARE)
-                if decision is CALL and pool.others_wait():
+                decision = steps.handle(slot, FAIR_SHARE)
+                if decision is CALL and self._pool.others_wait():
                     slot.since = None
                     return decision
             elif decision is SET_UP:

@@ -63,8 +63,8 @@ class Watch:
             self._waiter.wake()
 
     def wake_by(self, until: float) -> None:
-        """Something is due at `until`."""
-        if until < self.wakes_at and not self._ticks:
+        """Something is due at `until`, before `wakes_at`."""
+        if not self._ticks:
             self.wakes_at = until
             self._waiter.wake()
 
@@ -98,12 +98,14 @@ class Watch:
                 self._runs = False
                 return None
             now = pool.machine.monotonic()
+            # First: who is launched without the lock lines up, then reads it.
+            alerted, self.alerted = self.alerted, False
             pool.move_due(now)
             waited = timed_out and self._ticks and pool.taken < self._seen_through
             look = self._seen(now, waited=waited, late=late)
             missing = pool.crew.call_up(self._growth.more(look))
             exhausted = self._growth.is_exhausted(look)
-            pause = self._pause(now)
+            pause = self._pause(now, alerted=alerted)
         pool.crew.add(missing)
         if exhausted:
             self._report(look)
@@ -120,11 +122,10 @@ class Watch:
             stands_still=waited and self._stands_still(),
         )
 
-    def _pause(self, now: float) -> float:
+    def _pause(self, now: float, *, alerted: bool) -> float:
         pool = self._pool
         self._seen_through = pool.taken + pool.waiting
-        self._ticks = self.alerted or pool.is_short()
-        self.alerted = False
+        self._ticks = alerted or self.alerted or pool.is_short()
         if self._ticks:
             return TICK if pool.crew.can_grow() else SLOW_TICK
         until = pool.next_until()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from smoothop.engine.runners.process.blame import why_not
 from smoothop.engine.runners.process.carried import Carried, arrived, carry
@@ -15,44 +15,31 @@ class UnsendableError(TypeError):
     """A message, a result or an outcome that cannot go from one process to the other."""
 
 
-class Answer(NamedTuple):
-    """What `handle` returned.
-
-    Attributes:
-        status: as text.
-        idle: in seconds.
-        error: that of a `fail`.
-        result: that of a `done`.
-        worn: why the child should make place for a fresh one, or ``None``.
-    """
-
-    status: str
-    idle: float
-    error: Carried | None
-    result: Any
-    worn: str | None
-
+Answer = tuple[str, float, Carried | None, Any, str | None]
+"""What `handle` returned: its status, its idle in seconds, the error of a `fail`, the result of a
+`done`; and why the child is worn, or ``None``."""
 
 _STATUS: Final = {status.value: status for status in HandleStatus}
 
 
 def answer(result: HandleResult, worn: str | None) -> bytes:
-    """Return the body of an answer.
+    """Return the body of an answer; `worn` says why the child should make place for a fresh one.
 
     Raises:
         UnsendableError: the result cannot be pickled; names the part.
     """
     error = None if result.error is None else carry(result.error)
     try:
-        return packed(Answer(str(result.status), result.idle, error, result.result, worn))
+        # A bare tuple: looking up the name of a class for each message would take 4 us.
+        return packed((str(result.status), result.idle, error, result.result, worn))
     except BaseException as cause:
         raise unsendable("the result", result.result, cause) from cause
 
 
-def result_of(answer: Answer) -> HandleResult:
-    """Return the result that an answer tells."""
-    error = None if answer.error is None else arrived(answer.error)
-    return remade(_STATUS[answer.status], answer.idle, error, answer.result)
+def told_by(answer: Answer) -> tuple[HandleResult, str | None]:
+    """Return the result that an answer tells, and why the child is worn, if it is."""
+    status, idle, error, result, worn = answer
+    return remade(_STATUS[status], idle, None if error is None else arrived(error), result), worn
 
 
 def unsendable(what: str, value: object, cause: BaseException) -> UnsendableError:

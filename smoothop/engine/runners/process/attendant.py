@@ -165,7 +165,7 @@ class Attendant:
             self._child.kill(late)
 
     def _see_out(self) -> None:
-        self._ears[self._child.see_out()] = self._said_at_last
+        self._ears[self._child.see_out(stopping=self._slot.run.stopping)] = self._said_at_last
         self._escalation.asked(self._machine.monotonic())
 
     def _ask_stack(self, tell: Callable[[str], None]) -> None:

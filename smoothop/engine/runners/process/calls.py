@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from smoothop.engine.runners.process import records, wire
 from smoothop.engine.runners.process.answers import (
     UnsendableError,
-    result_of,
+    told_by,
     unreadable,
     unsendable,
 )
@@ -17,6 +17,7 @@ from smoothop.engine.runners.process.beginning import beginning
 from smoothop.engine.runners.process.carried import arrived
 from smoothop.engine.runners.process.child import Child, UnreadError
 from smoothop.engine.runners.process.exits import ChildDiedError
+from smoothop.engine.runners.process.orders import Order, is_light
 from smoothop.results import HandleResult, fail
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class ChildCalls:
         self._attendant: Attendant | None = None
         self._is_busy = self._is_leaving = False
         self._died: str | None = None
+        self._given: Order | None = None
 
     # -- the calls
 
@@ -57,24 +59,50 @@ class ChildCalls:
             self._begin()
 
     def handle(self, ctx: Context) -> HandleResult:
-        """Call `handle` there.
+        """Call `handle` there, or go on with the call that `give` has begun.
 
         A child that died before it saw the message is replaced, and the new one gets it.
         """
-        try:
-            message = wire.packed(ctx.message)
-        except BaseException as cause:  # noqa: BLE001 - pickling runs the code of its class
-            return fail(unsendable("the message", ctx.message, cause))
-        child = self._present()
+        child, order = self._child, self._given
+        self._given = None
+        if order is None:
+            child = self._present()
+            try:
+                order = Order(wire.HANDLE, wire.packed(ctx.message))
+            except BaseException as cause:  # noqa: BLE001 - pickling runs the code of its class
+                return fail(unsendable("the message", ctx.message, cause))
         if child is not None:
             try:
-                return self._result(*self._order(child, wire.HANDLE, message))
+                return self._result(*self._order(child, order))
             except UnreadError:
                 how = self._how_it_ended(child)
                 if self._slot.run.stopping:  # it was made to leave: no other one is begun
                     raise ChildDiedError(how) from None
                 self._died = how
-        return self._result(*self._order_or_die(self._begin(), wire.HANDLE, message))
+        order.unsend()
+        return self._result(*self._order_or_die(self._begin(), order))
+
+    def give(self, message: Any) -> bool:
+        """Begin the call for `message`, if that takes no time; `handle` has to go on with it.
+
+        On the thread of whoever wakes the slot, whose own thread listens to the child.
+
+        Returns:
+            Whether nothing is left to do but to hear the answer.
+        """
+        child = self._present()
+        if child is None or not is_light(message):
+            return False
+        # In this order: what was given is seen through, and so the child is busy no longer.
+        self._given = order = Order(wire.HANDLE, wire.packed(message))
+        self._is_busy = True
+        child.offer(order)
+        return order.is_sent
+
+    def ear(self) -> int | None:
+        """Return the descriptor where the child that is there is heard; ``None`` without one."""
+        child = self._present()
+        return None if child is None else child.ear
 
     def end(self) -> None:
         """See the child out, and wait until it has ended; its `teardown` is called there."""
@@ -118,20 +146,20 @@ class ChildCalls:
             raise
         self._child = child
         self._is_leaving = False
-        body = wire.packed(beginning(self._slot))
-        kind, body = self._order_or_die(child, wire.BEGIN, body)
+        order = Order(wire.BEGIN, wire.packed(beginning(self._slot)))
+        kind, body = self._order_or_die(child, order)
         if kind == wire.RAISED:
             self.end()
             raise arrived(wire.unpacked(body))
         return child
 
-    def _order_or_die(self, child: Child, kind: int, body: bytes) -> tuple[int, bytes]:
+    def _order_or_die(self, child: Child, order: Order) -> tuple[int, bytes]:
         try:
-            return self._order(child, kind, body)
+            return self._order(child, order)
         except UnreadError:
             raise ChildDiedError(self._how_it_ended(child)) from None
 
-    def _order(self, child: Child, kind: int, body: bytes) -> tuple[int, bytes]:
+    def _order(self, child: Child, order: Order) -> tuple[int, bytes]:
         """Give an order and return the answer.
 
         Raises:
@@ -142,7 +170,7 @@ class ChildCalls:
         if self._attendant is not None:
             self._attendant.errands.call_context = copy_context()
         try:
-            child.order(kind, body)
+            child.order(order)
             while (answer := child.answer())[0] == wire.LOGGED:
                 records.write(answer[1])
         except EOFError:
@@ -160,9 +188,10 @@ class ChildCalls:
             raise arrived(said)
         if kind == wire.REFUSED:
             return fail(UnsendableError(said))
-        if said.worn is not None:
-            self._replace(said.worn)
-        return result_of(said)
+        result, worn = told_by(said)
+        if worn is not None:
+            self._replace(worn)
+        return result
 
     def _replace(self, worn: str) -> None:
         self._core.log.info("replacing child process", reason=worn)
@@ -179,12 +208,13 @@ class ChildCalls:
         child = self._child
         if child is None or self._is_leaving:
             return
-        if self._is_busy:  # whoever waits for the answer says so
-            self._slot.lose_setup()
-            return
-        self._core.log.warning("child process ended while idle", error=child.exit)
-        self._died = child.exit
-        self._slot.lose_setup(broke=True)
+        is_idle = not self._is_busy
+        if is_idle:  # otherwise whoever waits for the answer says so
+            self._died = child.exit
+        self._slot.lose_setup()  # before anybody can read that it is gone
+        if is_idle:
+            self._core.log.warning("child process ended while idle", error=child.exit)
+            self._slot.lose_setup(broke=True)
 
     def _how_it_ended(self, child: Child) -> str:
         attendant = self._attendant

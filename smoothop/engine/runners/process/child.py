@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from smoothop.engine.runners.process.exits import exit_text
+from smoothop.engine.runners.process.orders import Order
 from smoothop.engine.runners.process.side import Side
-from smoothop.engine.runners.process.wire import END, Link
+from smoothop.engine.runners.process.wire import END, Link, packed
 
 _PROGRAM: Final = (
     "import sys; sys.path.append(sys.argv[4]); "
@@ -39,6 +40,7 @@ class Child:
     Attributes:
         pid: its process id.
         side: for everything but orders.
+        ear: the descriptor where what comes of orders can be read.
         ended: a descriptor that can be read when it has ended; ``None`` where the system has none.
         exit: how it ended, in words; ``None`` as long as it was not reaped.
     """
@@ -62,6 +64,8 @@ class Child:
             (orders, their_orders), (side, their_side) = ends
             self._process = _spawn(name, their_orders.fileno(), their_side.fileno())
             on_failure.pop_all()
+        self.ear = orders.fileno()
+        self._socket = orders  # to write; to be read by the link alone
         self._orders = Link(orders)
         self.side = Side(side)
         self.pid = self._process.pid
@@ -71,16 +75,23 @@ class Child:
 
     # -- for who made it
 
-    def order(self, kind: int, body: bytes) -> None:
-        """Send an order.
+    def order(self, order: Order) -> None:
+        """Send an order, or what is left of it.
 
         Raises:
             UnreadError: it has died before.
         """
         try:
-            self._orders.send(kind, body)
+            order.send_the_rest(self._socket)
         except OSError as error:
             raise UnreadError from error
+
+    def offer(self, order: Order) -> None:
+        """Send an order, or what of it can be sent without waiting for anything."""
+        try:
+            order.send_what_goes(self._socket)
+        except OSError:  # it takes nothing, or has died: `order` will tell
+            pass
 
     def answer(self) -> tuple[int, bytes]:
         """Return the next frame that comes of an order.
@@ -112,10 +123,14 @@ class Child:
 
     # -- for its attendant
 
-    def see_out(self) -> Side:
-        """Order it to tear down and to leave; return where the answer will come."""
+    def see_out(self, *, stopping: bool) -> Side:
+        """Order it to tear down and to leave; return where the answer will come.
+
+        Args:
+            stopping: whether its worker is asked to stop, rather than given a new child.
+        """
         last = Side(*self._orders.handed_over())
-        last.post(END)
+        last.post(END, packed(stopping))
         last.flush()
         return last
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from smoothop.engine.runners import thread as thread_runner
 from smoothop.engine.runners.process.calls import ChildCalls
+from smoothop.engine.runners.process.doorstep import Doorstep
 from smoothop.engine.watching.observing import inside
 
 if TYPE_CHECKING:
@@ -23,11 +24,20 @@ def launch(slot: Slot) -> None:
     child_calls = ChildCalls(slot)
     # `setup` is due for every child; `teardown` is its own affair, when it is seen out.
     calls = replace(slot.calls, handle=child_calls.handle, setup=child_calls.set_up, teardown=None)
-    for watch in slot.core.watches:
-        if watch.enter is not None:
-            calls = inside(calls, watch.enter)
+    around = [watch.enter for watch in slot.core.watches if watch.enter is not None]
+    for enter in around:
+        calls = inside(calls, enter)
     slot.calls = calls
     slot.kill = partial(child_calls.kill, "its handler was stuck")
-    thread_runner.launch(slot, at_end=child_calls.end)
+    if around:  # each call has to begin and to end on one thread
+        thread_runner.launch(slot, at_end=child_calls.end)
+    else:
+        doorstep = Doorstep(slot, child_calls)
+
+        def end() -> None:
+            child_calls.end()
+            doorstep.close()
+
+        thread_runner.launch(slot, at_end=end, sleep=doorstep.sleep)
     own_stack = slot.stack
     slot.stack = lambda: child_calls.stack() or own_stack()

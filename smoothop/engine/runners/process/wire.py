@@ -30,7 +30,7 @@ BEGIN: Final = 1
 HANDLE: Final = 2
 """The message, or ``None``: call `handle`."""
 END: Final = 3
-"""Call `teardown` and leave."""
+"""Whether the worker is asked to stop: call `teardown` and leave."""
 
 # On `orders`, to the parent.
 RETURNED: Final = 10
@@ -90,8 +90,12 @@ class Link:
             EOFError: the other end was closed.
             OSError: the same, with something unread in it.
         """
-        kind, length = _HEADER.unpack(self._take(_HEADER.size))
-        return kind, self._take(length)
+        data = self._read(self._left, _HEADER.size)
+        kind, length = _HEADER.unpack_from(data)
+        end = _HEADER.size + length
+        data = self._read(data, end)
+        self._left = data[end:]
+        return kind, data[_HEADER.size : end]
 
     def handed_over(self) -> tuple[socket, bytes]:
         """Return the socket, and what was read of it already, to who goes on with it."""
@@ -108,14 +112,10 @@ class Link:
         """Give the socket back."""
         self._socket.close()
 
-    def _take(self, count: int) -> bytes:
-        data = self._left
-        if len(data) < count:
-            data = self._fill(data, count)
-        self._left = data[count:]
-        return data[:count]
-
-    def _fill(self, data: bytes, count: int) -> bytes:
+    def _read(self, data: bytes, count: int) -> bytes:
+        """Return `data` with what follows it, at least `count` bytes."""
+        if len(data) >= count:
+            return data
         parts, have = [data], len(data)
         while have < count:
             part = self._socket.recv(min(max(_CHUNK, count - have), _MOST))

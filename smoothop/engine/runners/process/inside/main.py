@@ -66,6 +66,9 @@ class Servant:
             elif kind == wire.BEGIN:
                 self._orders.send(*self._begin(wire.unpacked(body)))
             else:
+                # Said aside as well, but `teardown` might begin before that is heard.
+                if wire.unpacked(body):
+                    self._messenger.stop.set()
                 if self._resident is not None:
                     self._orders.send(*self._resident.tear_down())
                 return
