@@ -4,6 +4,8 @@ import asyncio
 import contextvars
 import gc
 import threading
+import time
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -20,9 +22,9 @@ from smoothop import (
 )
 from smoothop.engine.current import current_slot
 from smoothop.engine.runners.loop import host as loop_host
-from smoothop.engine.runners.loop.carrier import IDLE_NAME
-from smoothop.engine.runners.loop.crew import SPARE
+from smoothop.engine.runners.loop.carrier import IDLE_NAME, SPARE
 from smoothop.engine.runners.loop.keeper import NAME as KEEPER_NAME
+from smoothop.engine.runners.loop.turn import FAIR_SHARE
 
 ONLY = Config(message_only=True, panic_backoff=0.001)
 HOUR = 3600
@@ -156,6 +158,37 @@ def test_a_worker_with_setup_or_teardown_keeps_one_task_for_all_of_its_calls():
             assert worker.snapshot().last_error is None
         assert len(seen) == 4
         assert len(set(seen)) == 1
+
+    run(main())
+
+
+def test_however_many_carriers_there_are_they_have_one_share_of_the_loop():
+    async def main():
+        rounds, seen = [0], []
+
+        async def count_rounds():
+            while True:
+                rounds[0] += 1
+                await asyncio.sleep(0)
+
+        async def spin(ctx):
+            seen.append(rounds[0])
+            until = time.monotonic() + 0.6 * FAIR_SHARE
+            while time.monotonic() < until:
+                pass
+
+        names = [f"w{number}" for number in range(2 * SPARE)]
+        async with Operator() as op:
+            callers(op, "suspends", *names)
+            counting = asyncio.ensure_future(count_rounds())
+            # It suspends while the others are due, so as many carriers come as there can.
+            receipts = [await op.dispatch_async("suspends", lambda ctx: asyncio.sleep(0))]
+            receipts += [await op.dispatch_async(name, spin) for name in names]
+            for receipt in receipts:
+                await receipt
+            counting.cancel()
+        assert len(seen) == len(names)
+        assert max(Counter(seen).values()) <= 3
 
     run(main())
 
