@@ -232,6 +232,7 @@ def event_dict(event: MetricEvent) -> dict[str, Any]:
 
 def _copied(value: Any) -> Any:
     """Return a value that may be changed without changing the other one."""
-    if isinstance(value, dict):
-        return value.copy()  # of what is deeper in a snapshot, nothing can be changed
-    return [_copied(one) for one in value] if isinstance(value, list) else value
+    # Of what is deeper in a snapshot, nothing can be changed.
+    if isinstance(value, list):
+        return [one.copy() for one in value]
+    return value.copy() if isinstance(value, dict) else value

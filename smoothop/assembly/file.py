@@ -55,7 +55,7 @@ def find_file(directory: Path, explicit: str | None = None) -> ConfigFile:
     if (directory / OWN_FILE).exists():
         return ConfigFile(Path(OWN_FILE), _read(directory / OWN_FILE, OWN_FILE))
     if (directory / PROJECT_FILE).exists():
-        tables = _own_part(_read(directory / PROJECT_FILE, PROJECT_FILE))
+        tables = _own_part(_read(directory / PROJECT_FILE, PROJECT_FILE), PROJECT_FILE)
         if tables is not None:
             return ConfigFile(Path(PROJECT_FILE), tables)
     return ConfigFile()
@@ -64,7 +64,7 @@ def find_file(directory: Path, explicit: str | None = None) -> ConfigFile:
 def _explicit(directory: Path, path: Path) -> ConfigFile:
     tables: Mapping[str, Any] | None = _read(directory / path, str(path))
     if _is_project(path):
-        tables = _own_part(tables or {})
+        tables = _own_part(tables or {}, str(path))
     if tables is None:
         raise ProblemsError([Problem(str(path), "it has no table [tool.smoothop]")])
     return ConfigFile(path, tables)
@@ -74,10 +74,12 @@ def _is_project(path: Path | None) -> bool:
     return path is not None and path.name == PROJECT_FILE
 
 
-def _own_part(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _own_part(document: Mapping[str, Any], shown: str) -> Mapping[str, Any] | None:
     tool = document.get("tool")
     part = tool.get("smoothop") if isinstance(tool, dict) else None
-    return part if isinstance(part, dict) else None
+    if part is None or isinstance(part, dict):
+        return part
+    raise ProblemsError([Problem(shown, f"[tool.smoothop] is a table, not {part!r}")])
 
 
 def _read(path: Path, shown: str) -> Mapping[str, Any]:

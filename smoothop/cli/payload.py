@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from smoothop.assembly.problems import Problem, ProblemsError
+from smoothop.control.wire import decode
 
 STDIN = "-"
 FILE_MARK = "@"
@@ -24,20 +24,20 @@ def read_payload(text: str) -> Any:
         if text == STDIN:
             where, written = "standard input", sys.stdin.read().removeprefix("\ufeff")
         elif text.startswith(FILE_MARK):
-            where = text[len(FILE_MARK) :]
-            written = Path(where).read_text(encoding="utf-8-sig")  # as some editors write it
-        return json.loads(written, parse_constant=_refuse)
+            where = text[len(FILE_MARK) :] or text
+            written = Path(text[len(FILE_MARK) :]).read_text(
+                encoding="utf-8-sig"
+            )  # as some editors write it
+        return decode(written)
     except OSError as error:
         raise _problem(where, f"cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise _problem(where, "is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise _problem(where, "is nested too deeply") from None
+    except ValueError as error:
         hint = f"; text is written '\"{text}\"'" if where == "PAYLOAD" and text.isalnum() else ""
         raise _problem(where, f"is no JSON: {error}{hint}") from None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _problem(where: str, what: str) -> ProblemsError:

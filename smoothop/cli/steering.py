@@ -11,7 +11,7 @@ import typer
 
 from smoothop.cli.exit_codes import ExitCode, exit_code_of
 from smoothop.cli.terminal import say, show
-from smoothop.errors import SmoothopError, WorkerNotFoundError
+from smoothop.errors import SmoothopError
 
 if TYPE_CHECKING:
     from smoothop.control.answers import ActionResult
@@ -66,8 +66,6 @@ def _chosen(client: Client, patterns: Iterable[str]) -> list[str]:
 
 def _outcome(name: str, act: Act) -> ActionResult | Exception:
     try:
-        if not _NEVER_A_NAME.isdisjoint(name):
-            raise WorkerNotFoundError(name)
         return act(name)
     except (SmoothopError, TimeoutError) as error:
         return error

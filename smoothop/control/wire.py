@@ -32,11 +32,7 @@ def parse(body: bytes) -> Any:
             number that is none.
     """
     try:
-        text = body.decode()
-        _refuse_deep(text)
-        return json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_number
-        )
+        return decode(body.decode())
     except UnicodeDecodeError as error:
         what = f"the body is not UTF-8 (byte {error.start})"
     except json.JSONDecodeError as error:
@@ -46,6 +42,19 @@ def parse(body: bytes) -> Any:
     except RecursionError:
         what = f"the body is nested more than {DEEPEST} levels deep"
     raise Failure("bad_request", what)
+
+
+def decode(text: str) -> Any:
+    """Return what a text says in JSON, if it says it unambiguously.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+        ValueError: it is not JSON, gives a key twice, or holds a number that is none.
+    """
+    _refuse_deep(text)
+    return json.loads(
+        text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_number
+    )
 
 
 def dump(document: Any) -> bytes:

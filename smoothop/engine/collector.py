@@ -90,10 +90,11 @@ def _age_all() -> None:
     """
     global _aged_after  # noqa: PLW0603 - as above
     full_collections = gc.get_stats()[-1]["collections"]
-    if full_collections != _aged_after and not gc.get_freeze_count():
+    if full_collections != _aged_after:
         _aged_after = full_collections
-        gc.freeze()
-        gc.unfreeze()
+        if not gc.get_freeze_count():  # which counts each
+            gc.freeze()
+            gc.unfreeze()
 
 
 def _forked() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from contextvars import Context
 from types import TracebackType
@@ -28,11 +28,11 @@ class Carriers:
     def __init__(self) -> None:
         self._free: list[_Worker] = []
 
-    def take(self, target: Callable[[], Carrier]) -> Carrier:
+    def take(self, target: Callable[[], LockType]) -> Carrier:
         """Return a carrier that calls `target` in a fresh context when it is given its baton.
 
         Args:
-            target: returns the carrier to give the baton to when it is over.
+            target: returns the baton to give away when it is over.
         """
         worker = self._free.pop() if self._free else _Worker(self._free)
         worker.target = target
@@ -61,7 +61,7 @@ class _Worker(Carrier):
 
     def __init__(self, free: list[_Worker]) -> None:
         super().__init__()
-        self.target: Callable[[], Carrier] | None = None
+        self.target: Callable[[], LockType] | None = None
         self._free = free
         # A daemon: the threads of a simulation that has failed stay where they stood.
         self._thread = threading.Thread(target=self._run, name="simulated", daemon=True)
@@ -79,10 +79,10 @@ class _Worker(Carrier):
             following = Context().run(target)
             del target  # nothing of one simulation is kept into the next
             self._free.append(self)  # before the baton is given away: nobody else runs yet
-            following.baton.release()
+            following.release()
             del following
 
-    def _next_target(self) -> Callable[[], Carrier] | None:
+    def _next_target(self) -> Callable[[], LockType] | None:
         self.baton.acquire()
         target, self.target = self.target, None
         return target

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from smoothop.testing.scheduler import Scheduler
     from smoothop.testing.threads import SimThread
 
@@ -41,33 +39,25 @@ class SimLock:
         self._count += 1
         return True
 
-    def release(self) -> None:
+    def release(self, *_: object) -> None:
         """Give the lock back; whoever waits for it may try again."""
-        if self._scheduler.current is None:
+        me = self._scheduler.current
+        if me is None:
             return
-        if self._owner is not self._scheduler.current or not self._count:
+        if self._owner is not me:
             raise RuntimeError("cannot release a lock that is not held")
         self._count -= 1
         if self._count:
             return
-        if self._owner is not None:
-            self._owner.held -= 1
+        me.held -= 1
         self._owner = None
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             for thread in waiting:
                 self._scheduler.wake(thread)
 
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
+    __enter__ = acquire
+    __exit__ = release
 
 
 class SimGate:
@@ -93,7 +83,7 @@ class SimGate:
         self._closed = True
         return True
 
-    def release(self) -> None:
+    def release(self, *_: object) -> None:
         """Open the gate; the one who waits goes through."""
         if not self._closed:
             raise RuntimeError("release unlocked lock")
@@ -103,13 +93,5 @@ class SimGate:
             self._scheduler.wake(thread)
         self._scheduler.switch()
 
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
+    __enter__ = acquire
+    __exit__ = release

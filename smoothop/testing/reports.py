@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 MOST_CALLS: Final = 12
 """How many of a thread's innermost calls a report shows."""
 
+FOREIGN: Final = (
+    "a thread that is not simulated has used a simulated operator: a handler that needs threads of "
+    "its own, or a test that does, needs a real Operator"
+)
+
 _OURS: Final = frozenset(
     str(Path(__file__).with_name(f"{name}.py"))
-    for name in ("scheduler", "threads", "locks", "carriers", "event_loop")
+    for name in ("scheduler", "timers", "threads", "locks", "carriers", "event_loop")
 )
 
 

@@ -8,20 +8,20 @@ and the simulation fails with the stack of every thread.
 
 from __future__ import annotations
 
-import heapq
 import random
 import sys
+from _thread import LockType, get_ident
 from collections.abc import Callable
-from threading import get_ident
 from typing import Final, NoReturn, TypeVar
 
 import smoothop.engine.runners.loop.host  # noqa: F401 - or the first simulation to need it would run it
 from smoothop.engine import current
 from smoothop.testing.by_line import LineSwitches
 from smoothop.testing.carriers import Carrier, Carriers
-from smoothop.testing.reports import Failed, Stalled, report
+from smoothop.testing.reports import FOREIGN, Failed, Stalled, report
 from smoothop.testing.style import Style
 from smoothop.testing.threads import SimThread
+from smoothop.testing.timers import Timers
 
 T = TypeVar("T")
 
@@ -32,17 +32,12 @@ START: Final = 1_000 * NANOSECONDS
 MOST_UNWINDING: Final = 50
 """Switch points at which a thread that does not leave after a failure is left where it is."""
 
-_FOREIGN: Final = (
-    "a thread that is not simulated has used a simulated operator: a handler that needs threads of "
-    "its own, or a test that does, needs a real Operator"
-)
-
 
 class Scheduler:
     """Decides which thread runs, and when time goes on."""
 
     def __init__(self, seed: int | str, style: Style, carriers: Carriers) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - to be repeatable is the point
+        self.chance = random.Random(seed).random  # noqa: S311 - to be repeatable is the point
         self.style = style
         self._most_lag = int(style.most_lag * NANOSECONDS) if style.lag else 0
         self.now = START
@@ -54,12 +49,11 @@ class Scheduler:
         self._main = SimThread(self, "main")
         self._threads: list[SimThread] = []
         self._runnable: list[SimThread] = []
-        self._timers: list[tuple[int, int, int, SimThread]] = []
-        self._timers_made = 0
+        self._timers = Timers()
         self._spawned = 0
         self.failure: BaseException | None = None
         self._unwound = 0
-        self._lines = LineSwitches(self.switch, self.random.random, style.by_line)
+        self._lines = LineSwitches(self.switch, self.chance, style.by_line)
 
     # -- the whole
 
@@ -86,7 +80,7 @@ class Scheduler:
     def begin(self) -> None:
         """Make the calling thread the first simulated one; for those who cannot use `run`."""
         first = self._main
-        first.carrier = Carrier()
+        first.carried_by(Carrier())
         self._threads = [first]
         self._runnable = [first]
         self.current = first
@@ -134,14 +128,14 @@ class Scheduler:
         thread = SimThread(self, f"{name}#{self._spawned}")
         # In a list, to be taken out: what dies with the target dies on the simulated thread.
         targets = [target]
-        thread.carrier = self._carriers.take(lambda: self._carry(thread, targets))
+        thread.carried_by(self._carriers.take(lambda: self._carry(thread, targets)))
         self._threads.append(thread)
         self._runnable.append(thread)
         self.note(f"starts {thread.label}")
         self.switch()
         return thread
 
-    def _carry(self, thread: SimThread, targets: list[Callable[[], None]]) -> Carrier:
+    def _carry(self, thread: SimThread, targets: list[Callable[[], None]]) -> LockType:
         _forget_here()
         self._lines.begin()
         try:
@@ -153,7 +147,7 @@ class Scheduler:
         self._threads.remove(thread)
         if self.failure is not None:
             thread.joiners, self.current = None, self._main
-            return _carrier(self._main)
+            return self._main.baton
         self.note("ends")
         self._runnable.remove(thread)
         joiners, thread.joiners = thread.joiners or [], None
@@ -163,7 +157,7 @@ class Scheduler:
             self.wake(self._main)
         following = self._chosen()
         self._went_to(following)
-        return _carrier(following)
+        return following.baton
 
     # -- switch points
 
@@ -176,17 +170,17 @@ class Scheduler:
             self._count_unwinding(me)
             return
         if get_ident() != me.ident:
-            raise RuntimeError(_FOREIGN)
+            raise RuntimeError(FOREIGN)
         self.steps += 1
         if self.steps > self._most_steps:
             steps = self.steps - self._most_steps + self.style.most_steps
             self.fail(self._stalled(f"no end after {steps} steps"))
-        chance = self.random.random
-        if self._timers:
-            ahead = self._timers[0][0] - self.now
-            if ahead <= 0 or (ahead < self._most_lag and chance() < self.style.lag):
+        heap = self._timers.heap
+        if heap:
+            ahead = heap[0][0] - self.now
+            if ahead <= 0 or (ahead < self._most_lag and self.chance() < self.style.lag):
                 self._jump(self.now + self._most_lag)
-        if len(self._runnable) > 1 and chance() < self.style.eager:
+        if len(self._runnable) > 1 and self.chance() < self.style.eager:
             following = self._chosen()
             if following is not me:
                 self._hand_over(me, following)
@@ -201,8 +195,7 @@ class Scheduler:
         me.turn += 1
         self._runnable.remove(me)
         if deadline is not None:
-            self._timers_made += 1
-            heapq.heappush(self._timers, (deadline, self._timers_made, me.turn, me))
+            self._timers.add(deadline, me)
         following = self._chosen()
         if following is not me:
             self._hand_over(me, following)
@@ -219,7 +212,7 @@ class Scheduler:
         if self.now > deadline:  # somebody busy has used the time up
             return False
         others = [thread for thread in self._runnable if thread is not me]
-        self._hand_over(me, others[int(self.random.random() * len(others))])
+        self._hand_over(me, others[int(self.chance() * len(others))])
         return True
 
     def wait_in(self, waiting: list[SimThread], deadline: int | None) -> bool:
@@ -251,22 +244,17 @@ class Scheduler:
         runnable = self._runnable
         if len(runnable) == 1:
             return runnable[0]
-        return runnable[int(self.random.random() * len(runnable))]
+        return runnable[int(self.chance() * len(runnable))]
 
     def _jump(self, latest: int | None = None) -> bool:
         """Go on to the earliest timer, not past `latest`, and wake who waited for it."""
-        timers = self._timers
-        while timers and not _is_live(timers[0]):
-            heapq.heappop(timers)
-        if not timers or (latest is not None and timers[0][0] > latest):
+        earliest = self._timers.earliest()
+        if earliest is None or (latest is not None and earliest > latest):
             return False
-        self.now = max(self.now, timers[0][0])
-        while timers and timers[0][0] <= self.now:
-            timer = heapq.heappop(timers)
-            if _is_live(timer):
-                thread = timer[3]
-                thread.waits = False
-                self._runnable.append(thread)
+        self.now = max(self.now, earliest)
+        for thread in self._timers.due(self.now):
+            thread.waits = False
+            self._runnable.append(thread)
         return True
 
     def _stalled(self, what: str) -> Stalled:
@@ -274,8 +262,8 @@ class Scheduler:
 
     def _hand_over(self, me: SimThread, following: SimThread) -> None:
         self._went_to(following)
-        _carrier(following).baton.release()
-        _carrier(me).baton.acquire()
+        following.baton.release()
+        me.baton.acquire()
         if self.failure is not None:
             self._leave(me)
 
@@ -285,8 +273,8 @@ class Scheduler:
         for thread in self._threads[1:]:
             self._unwound = 0
             self.current = thread
-            _carrier(thread).baton.release()
-            _carrier(main).baton.acquire()
+            thread.baton.release()
+            main.baton.acquire()
             self.current = main
 
     def _leave(self, me: SimThread) -> NoReturn:
@@ -298,8 +286,8 @@ class Scheduler:
         self._unwound += 1
         if me is not self._main and self._unwound > MOST_UNWINDING:
             self.current = self._main
-            _carrier(self._main).baton.release()
-            _carrier(me).baton.acquire()  # for good: it catches whatever is raised
+            self._main.baton.release()
+            me.baton.acquire()  # for good: it catches whatever is raised
 
     def _went_to(self, following: SimThread) -> None:
         self.current = following
@@ -309,13 +297,3 @@ class Scheduler:
 def _forget_here() -> None:
     """Make this OS thread know as little of earlier simulations as a new one does."""
     vars(current._here).clear()  # noqa: SLF001 - the engine's own, and the engine is what runs here
-
-
-def _is_live(timer: tuple[int, int, int, SimThread]) -> bool:
-    _, _, turn, thread = timer
-    return thread.waits and thread.turn == turn
-
-
-def _carrier(thread: SimThread) -> Carrier:
-    assert thread.carrier is not None  # noqa: S101 - it has been started
-    return thread.carrier

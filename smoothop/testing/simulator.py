@@ -110,7 +110,7 @@ class SimMachine:
 
     def chance(self) -> float:
         """See `Machine.chance`."""
-        return self._scheduler.random.random()
+        return self._scheduler.chance()
 
     def spawn(self, target: Callable[[], None], name: str) -> SimThread:
         """See `Machine.spawn`; fails as often as the style says."""

@@ -5,18 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from _thread import LockType
+
     from smoothop.testing.carriers import Carrier
     from smoothop.testing.scheduler import Scheduler
 
 
 class SimThread:
-    """A simulated thread; is what the engine's `Machine.spawn` returns."""
+    """A simulated thread; is what the engine's `Machine.spawn` returns.
 
-    __slots__ = ("_scheduler", "carrier", "held", "joiners", "label", "turn", "waits", "woken")
+    Attributes:
+        baton: what it waits for while others run; see `Carrier`.
+        ident: what `threading.get_ident` answers on it.
+    """
+
+    __slots__ = (
+        "_scheduler",
+        "baton",
+        "held",
+        "ident",
+        "joiners",
+        "label",
+        "turn",
+        "waits",
+        "woken",
+    )
+
+    baton: LockType
 
     def __init__(self, scheduler: Scheduler, label: str) -> None:
         self._scheduler = scheduler
-        self.carrier: Carrier | None = None
+        self.ident: int | None = None
         self.label = label
         self.held = 0
         self.joiners: list[SimThread] | None = []
@@ -24,10 +43,9 @@ class SimThread:
         self.waits = False
         self.woken = False
 
-    @property
-    def ident(self) -> int | None:
-        """What `threading.get_ident` answers on it."""
-        return None if self.carrier is None else self.carrier.ident
+    def carried_by(self, carrier: Carrier) -> None:
+        """Run on that OS thread."""
+        self.baton, self.ident = carrier.baton, carrier.ident
 
     def is_alive(self) -> bool:
         """Tell whether it has not ended yet."""

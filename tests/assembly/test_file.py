@@ -34,6 +34,13 @@ def test_a_project_file_without_our_table_is_none_of_ours(tmp_path):
     )
 
 
+def test_our_part_of_a_project_file_is_a_table(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool]\nsmoothop = 3\n")
+    for explicit in (None, "pyproject.toml"):
+        told = problem(tmp_path, explicit)
+        assert told == "pyproject.toml: [tool.smoothop] is a table, not 3"
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_no_problem(tmp_path):
     (tmp_path / "smoothop.toml").write_bytes(b"\xef\xbb\xbf[operator]\r\nname = 'x'\r\n")
     assert find_file(tmp_path).tables == {"operator": {"name": "x"}}

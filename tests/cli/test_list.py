@@ -8,6 +8,19 @@ from pathlib import Path
 import pytest
 from support.wheels import build_wheel
 
+HOOKS = """
+from smoothop import hookimpl, none
+
+@hookimpl
+def smoothop_cli(app):
+    @app.command()
+    def greet():
+        print('hello')
+
+@hookimpl
+def smoothop_add_handlers(registry):
+    registry.add("added", lambda ctx: none(5))
+"""
 MODULES = """
 import json, sys
 from smoothop.cli.main import main
@@ -168,19 +181,30 @@ def test_an_unknown_command_is_wrong_usage(acme, tmp_path):
     assert "No such command 'lisst'" in ended.stderr
 
 
-def test_a_plugin_adds_a_command_unless_plugins_are_switched_off(bare, tmp_path):
+@pytest.fixture
+def hooked(bare, tmp_path):
+    """An environment with a hook plugin that adds a command and a handler."""
     wheel = build_wheel(
         tmp_path,
         "acme-hooks",
-        files={
-            "acme_hooks.py": "from smoothop import hookimpl\n\n@hookimpl\ndef smoothop_cli(app):\n"
-            "    @app.command()\n    def greet():\n        print('hello')\n"
-        },
+        files={"acme_hooks.py": HOOKS},
         entry_points={"smoothoperator.plugins": {"greeter": "acme_hooks"}},
     )
     environment = type(bare.environment).create(tmp_path / "env")
     environment.install(wheel)
-    hooked = type(bare)(environment)
+    return type(bare)(environment)
+
+
+def test_what_a_plugin_adds_from_code_is_listed_once_plugins_may_be_imported(hooked, tmp_path):
+    assert json.loads(hooked.smoothop("list", "--json", cwd=tmp_path).stdout) == []
+    ended = hooked.smoothop("list", "--check", "--json", cwd=tmp_path)
+    (added,) = json.loads(ended.stdout)
+    assert (added["name"], added["state"]) == ("added", "ok")
+    ended = hooked.smoothop("--no-plugins", "list", "--check", "--json", cwd=tmp_path)
+    assert json.loads(ended.stdout) == []
+
+
+def test_a_plugin_adds_a_command_unless_plugins_are_switched_off(hooked, tmp_path):
     assert hooked.smoothop("greet", cwd=tmp_path).stdout == "hello\n"
     assert hooked.smoothop("--no-plugins", "greet", cwd=tmp_path).returncode == 2
     off = {"SMOOTHOP_NO_PLUGINS": "1"}

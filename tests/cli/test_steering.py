@@ -257,6 +257,7 @@ def test_a_worker_that_is_not_there_ends_with_3_and_keeps_no_other_from_being_as
     assert ended.returncode == 3
     assert ended.stdout == "idler: stopped\n"
     assert "nope: worker nope not found" in ended.stderr
+    assert operator("stop", "a/b").stderr == "a/b: worker a/b not found\n"
     operator("start", "idler")
 
 
@@ -333,7 +334,11 @@ def test_a_payload_that_is_no_json_is_wrong_usage(acme, tmp_path):
     wrong = {
         "{": "PAYLOAD: is no JSON: Expecting property name",
         "hello": "text is written '\"hello\"'",
-        "NaN": "NaN is no number of JSON",
+        "NaN": "NaN is no number",
+        "1e999": "1e999 is too large",
+        '{"a": 1, "a": 2}': "the key 'a' is given twice",
+        "[" * 1000 + "]" * 1000: "PAYLOAD: is nested too deeply",
+        "@": "@: cannot be read: Is a directory",
         "@nowhere.json": "nowhere.json: cannot be read: No such file or directory",
         "@latin-1.json": "latin-1.json: is not UTF-8",
     }

@@ -23,8 +23,9 @@ def _on_again():
 
 @pytest.fixture
 def _nothing_is_frozen():
-    """Thaw what the test session has frozen for speed."""
+    """Thaw what the test session has frozen for speed, and look at all of it."""
     gc.unfreeze()
+    gc.collect()
     yield
     gc.collect()
     gc.freeze()
@@ -75,7 +76,6 @@ def test_what_is_made_the_next_time_is_young_until_all_was_looked_at():
             garbage.itself = garbage
             return weakref.ref(garbage)
 
-    gc.collect()
     first, second = make_many(), make_many()
     gc.collect(0)
     assert first() is not None

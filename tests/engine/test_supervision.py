@@ -30,7 +30,7 @@ def look(machine, now=0.0, *, away=None, paused=False, message=False):
 
 
 def panic(machine, now, jitter=0.0):
-    return machine.panicked(machine.budget.add(now), now, jitter)
+    return machine.panicked(machine.budget.add(now), now, machine.budget.backoff(jitter))
 
 
 # -- the state machine

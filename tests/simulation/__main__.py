@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from simulation.actors import AsyncActor
@@ -16,6 +18,9 @@ from smoothop.testing import SimMachine
 from smoothop.testing.carriers import Carriers
 
 MOST_FAILURES: Final = 3
+
+PROGRESS: Final = 60.0
+"""Seconds between two words of progress on stderr."""
 
 
 def history(seed: int, carriers: Carriers) -> SimMachine:
@@ -70,16 +75,18 @@ KINDS: Final[dict[str, Callable[[int, Carriers], SimMachine]]] = {
 def main(kind: str, first: int, last: int | None = None, core: int | None = None) -> int:
     """Run the seeds from `first` up, or down, to before `last`; return how many failed.
 
-    One core is enough, as one thread runs at a time, and handing over is then much faster.
+    One core is enough, as one thread runs at a time, and handing over is then much faster. After
+    three failures it ends. Now and then it tells on stderr how far it is.
     """
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
+    if core is not None:
+        _stay_on(core)
     logging.raiseExceptions = False  # log handlers raise on purpose
+    gc.freeze()  # what is there now stays: nobody needs to look at it again and again
     end = first + 1 if last is None else last
     seeds = range(first, end, 1 if first < end else -1)
     failures = 0
     with Carriers() as carriers:
-        for seed in seeds:
+        for seed in _telling(seeds):
             try:
                 machine = KINDS[kind](seed, carriers)
             except BaseException as error:
@@ -95,10 +102,29 @@ def main(kind: str, first: int, last: int | None = None, core: int | None = None
     return failures
 
 
+def _stay_on(core: int) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    if hasattr(os, "SCHED_BATCH"):
+        # Who is given the baton starts when the giver waits, not in the middle of the giving.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def _telling(seeds: range) -> Iterator[int]:
+    """Yield the seeds; tell now and then how many are done."""
+    told = time.monotonic()
+    for done, seed in enumerate(seeds):
+        if time.monotonic() - told >= PROGRESS:
+            told = time.monotonic()
+            print(f"{done} of {len(seeds)} seeds; now {seed}", file=sys.stderr, flush=True)
+        yield seed
+
+
 def _report(kind: str, seed: int, error: BaseException) -> None:
     again = f"(cd tests && PYTHONPATH=.. python -m simulation {kind} {seed})"
     notes = "\n".join(getattr(error, "__notes__", ()))
-    print(f"seed {seed} of {kind}: {type(error).__name__}: {error}\nagain: {again}\n{notes}")
+    said = f"seed {seed} of {kind}: {type(error).__name__}: {error}\nagain: {again}\n{notes}"
+    print(said, flush=True)
 
 
 if __name__ == "__main__":

@@ -155,9 +155,12 @@ class History:
         self.views.append((view, actor))
 
     def scale(self, name: str, slots: int) -> Completion:
-        """Change how many slots a worker has."""
-        self.actors[name].crowded = True
-        return self.operator.update_config(name, concurrency=slots)
+        """Change how many slots a worker has, which from then on is known to be crowded."""
+        core = self.operator._core(name)  # the name may be another worker's in a moment
+        actor = core.calls.handler
+        assert isinstance(actor, Actor)
+        actor.crowded = True
+        return core.update({"concurrency": slots})
 
     def pause(self, name: str) -> None:
         """Pause a worker, and remember since when."""

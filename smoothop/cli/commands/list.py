@@ -48,6 +48,8 @@ def command(
 
 def _load_all(registry: Registry) -> dict[str, float]:
     """Import each handler in turn; return the seconds each took, by reference."""
+    with plugins_print_to_stderr():
+        registry.load_plugins()  # they may add handlers
     times = {}
     for info in registry.handlers:
         if info.state != "disabled":

@@ -9,9 +9,10 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from smoothop._durations import Duration, seconds
+from smoothop._names import is_name
 from smoothop.control.answers import (
     ActionResult,
     Health,
@@ -23,6 +24,7 @@ from smoothop.control.answers import (
 )
 from smoothop.control.failures import raise_outcome
 from smoothop.engine.watching.streams import checked_kinds
+from smoothop.errors import WorkerNotFoundError
 from smoothop.events import WorkerSnapshot
 
 T = TypeVar("T")
@@ -132,7 +134,9 @@ def _waiting(
 
 
 def _path(name: str) -> str:
-    return f"/workers/{quote(name, safe='')}"
+    if not is_name(name):  # no worker has it, and a slash in it would make another route
+        raise WorkerNotFoundError(name)
+    return f"/workers/{name}"
 
 
 def _outcome(answer: dict[str, Any]) -> Any:

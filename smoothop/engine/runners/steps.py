@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from smoothop.engine.worker.slot import Slot
 
 
-def handle(slot: Slot, turn_ends: float = inf) -> Decision:
+def handle(slot: Slot, share: float = inf) -> Decision:
     """Call `handle` again and again, as long as that is the decision.
 
     Args:
         slot: the slot; nobody else drives it.
-        turn_ends: monotonic time from which on ``Step.CALL`` is answered instead of carried out,
-            so that the thread can look who else waits for it.
+        share: seconds from the first call on, after which ``Step.CALL`` is answered instead of
+            carried out, so that the thread can look who else waits for it.
     """
+    turn_ends: float | None = None
     call, monotonic = slot.calls.handle, slot.core.machine.monotonic
     while True:
         context = slot.next_context()
@@ -30,7 +31,11 @@ def handle(slot: Slot, turn_ends: float = inf) -> Decision:
         except BaseException as error:  # noqa: BLE001 - the fence around handlers
             return slot.panicked(error)
         decision = slot.returned(result, began)
-        if decision is not CALL or began >= turn_ends:
+        if decision is not CALL:
+            return decision
+        if turn_ends is None:  # not read from the clock before: most turns have one call
+            turn_ends = began + share
+        elif began >= turn_ends:
             return decision
 
 

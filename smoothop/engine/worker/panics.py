@@ -19,7 +19,8 @@ def panicked(slot: Slot, error: BaseException) -> Decision:
         counts = _counts(slot)
         if counts:
             attempts = run.budget.add(now)
-            decision = slot.supervision.panicked(attempts, now, core.machine.chance())
+            backoff = run.budget.backoff(core.machine.chance())
+            decision = slot.supervision.panicked(attempts, now, backoff)
             if isinstance(decision, End):
                 # With the lock, so that a start that comes now is remembered, not taken for done.
                 run.leave("panic limit")
@@ -29,8 +30,7 @@ def panicked(slot: Slot, error: BaseException) -> Decision:
     if isinstance(decision, End):
         core.log.error("max panic attempts reached", attempts=attempts)
     else:
-        pause = (decision.until or now) - now
-        core.log.info("backing off after panic", duration=pause, attempt=attempts)
+        core.log.info("backing off after panic", duration=backoff, attempt=attempts)
     text = f"worker {core.name}: handler panicked: {error_text(error)}"
     slot.settle_failed(HandlerPanickedError, text, error)
     if isinstance(decision, End):

@@ -144,7 +144,7 @@ class Slot:
     def begin(self) -> Decision:
         """Answer what comes first."""
         self.core.slot_begun(self)
-        return self._go_on()
+        return self._look() if self.attention else self._entered(self.supervision.begin())
 
     def setup_context(self) -> Context | AsyncContext:
         """Return the context for `setup` and `teardown`."""

@@ -185,6 +185,10 @@ class Supervision:
         self._wait: Wait | None = None
         self._paused = False
 
+    def begin(self) -> Decision:
+        """Answer what comes first."""
+        return CALL if self._set_up else SET_UP
+
     def set_up(self) -> None:
         """`setup` returned."""
         self._set_up = True
@@ -215,11 +219,17 @@ class Supervision:
         """A message-only worker found its mailbox empty."""
         return self._waiting(FOR_A_MESSAGE)
 
-    def panicked(self, attempts: int, now: float, jitter: float) -> Wait | End:
-        """An exception left `setup` or `handle`; `attempts` is what `PanicBudget.add` answered."""
+    def panicked(self, attempts: int, now: float, backoff: float) -> Wait | End:
+        """An exception left `setup` or `handle`.
+
+        Args:
+            attempts: what `PanicBudget.add` answered.
+            now: the monotonic time.
+            backoff: what `PanicBudget.backoff` answered.
+        """
         if self.budget.exhausted(attempts):
             return End("panic limit")
-        return self._waiting(Wait(now + self.budget.backoff(jitter), for_message=False))
+        return self._waiting(Wait(now + backoff, for_message=False))
 
     def looked_up(
         self, away: LeaveReason | None, now: float, *, paused: bool, message: bool
@@ -238,7 +248,7 @@ class Supervision:
         return self.woken(now, message=message)
 
     def woken(self, now: float, *, message: bool) -> Decision:
-        """Answer what comes first, or, after a sleep that was perhaps interrupted, what follows.
+        """Answer what follows a sleep that was perhaps interrupted, or a look.
 
         A pause stops no clock: a sleep that was due to end during one is over after it.
         """

@@ -23,6 +23,7 @@ from smoothop import (
 from smoothop.engine.runners.process import attendant, wire
 from smoothop.engine.runners.process.beginning import Beginning
 from smoothop.engine.runners.process.child import Child
+from smoothop.engine.runners.process.orders import Order
 from smoothop.engine.runners.process.recipe import recipe
 from smoothop.handlers import handler_calls
 
@@ -174,7 +175,7 @@ def test_a_teardown_knows_whether_a_stop_is_why(stopping):
     child = Child("w")
     made = recipe(handler_calls(Obedient()), None)
     begin = Beginning("w", sys.path, made, "acme", {"acme": logging.INFO}, 0, 0)
-    child.order(wire.BEGIN, wire.packed(begin))
+    child.order(Order(wire.BEGIN, wire.packed(begin)))
     assert child.answer()[0] == wire.RETURNED
     last = child.see_out(stopping=stopping)
     assert select.select([last], [], [], DEADLINE)[0]

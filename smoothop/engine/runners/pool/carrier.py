@@ -50,13 +50,20 @@ class Carrier:
 
     def _run(self) -> None:
         self.ident = threading.get_ident()
-        variables = VariableContext()
+        goes_on = True
+        while goes_on:
+            variables = VariableContext()
+            goes_on = variables.run(self._drive_in, variables)
+
+    def _drive_in(self, variables: VariableContext) -> bool:
+        """Drive slots until one has set some of these `variables`; ``False``: it is to end."""
         while (runner := self._pool.take(self)) is not None:
-            if variables:  # the last one has kept them
-                variables = VariableContext()
             try:
                 runner.ride(variables)
             except BaseException as error:  # noqa: BLE001 - the engine failed: the others need this thread
                 logs.write(
                     self._pool.logger, logging.ERROR, "a thread of the pool failed", cause=error
                 )
+            if variables:  # its slot keeps them: out of them, before another carrier enters them
+                return True
+        return False

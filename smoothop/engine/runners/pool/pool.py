@@ -200,7 +200,8 @@ class Pool:
         runner.place = PARKED
         if wait.until is not None:
             runner.ticket = self._agenda.push(wait.until, runner)
-            self._watch.wake_by(wait.until)
+            if wait.until < self._watch.wakes_at:
+                self._watch.wake_by(wait.until)
 
     def _ensure_threads_for(self, runner: PoolRunner) -> None:
         # With the lock: who comes meanwhile must not count on threads that never run.
@@ -235,12 +236,13 @@ class Pool:
             runner.ticket = None
 
     def _next(self) -> PoolRunner | None:
-        if not self._line:
+        line = self._line
+        if not line:
             self._line_up_launched()
-        if not self._line and self._agenda:
-            self._move(self.machine.monotonic(), BATCH)
-        while self._line:
-            runner = self._line.popleft()
+            if not line and self._agenda:
+                self._move(self.machine.monotonic(), BATCH)
+        while line:
+            runner = line.popleft()
             self.taken += 1
             if runner.place is READY:
                 runner.place = CARRIED

@@ -114,12 +114,12 @@ class PoolRunner:
         """Drive the slot until it sleeps, has had its share, or ends.
 
         Args:
-            variables: empty ones, which it keeps if it sets any.
+            variables: those the carrier is in, which are empty; the slot keeps them if it sets any.
         """
         if self._variables is not None:
-            variables = self._variables
-        # Put down outside of its variables: from then on another carrier may enter them.
-        self.decision = variables.run(self._drive)
+            self.decision = self._variables.run(self._drive)
+            return
+        self.decision = self._drive()
         if variables:
             self._variables = variables
 
@@ -138,12 +138,12 @@ class PoolRunner:
         return decision
 
     def _steps(self) -> Decision:
-        slot, pool = self._slot, self._pool
+        slot = self._slot
         decision = self._resumed()
         while not isinstance(decision, End):
             if decision is CALL:
-                decision = steps.handle(slot, pool.machine.monotonic() + FAIR_SHARE)
-                if decision is CALL and pool.others_wait():
+                decision = steps.handle(slot, FAIR_SHARE)
+                if decision is CALL and self._pool.others_wait():
                     slot.since = None
                     return decision
             elif decision is SET_UP:

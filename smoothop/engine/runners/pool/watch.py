@@ -63,8 +63,8 @@ class Watch:
             self._waiter.wake()
 
     def wake_by(self, until: float) -> None:
-        """Something is due at `until`."""
-        if until < self.wakes_at and not self._ticks:
+        """Something is due at `until`, before `wakes_at`."""
+        if not self._ticks:
             self.wakes_at = until
             self._waiter.wake()
 
