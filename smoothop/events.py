@@ -223,15 +223,17 @@ class WorkerSnapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the snapshot as a new dict of plain values."""
-        values = field_dict(self)
-        # Of what is deeper in a snapshot, nothing can be changed.
-        values["config"] = self.config.copy()
-        values["last_event"] = None if self.last_event is None else self.last_event.copy()
-        values["slots"] = [slot.copy() for slot in self.slots]
-        values["history"] = [entry.copy() for entry in self.history]
-        return values
+        return {name: _copied(value) for name, value in field_dict(self).items()}
 
 
 def event_dict(event: MetricEvent) -> dict[str, Any]:
     """Return an event as a dict of plain values, its `kind` first."""
     return {"kind": event.kind, **field_dict(event)}
+
+
+def _copied(value: Any) -> Any:
+    """Return a value that may be changed without changing the other one."""
+    # Of what is deeper in a snapshot, nothing can be changed.
+    if isinstance(value, list):
+        return [one.copy() for one in value]
+    return value.copy() if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""`Agenda`: what is due when; a timer heap with no thread, lock or clock in it.
+"""`Agenda`: what is due when; a calendar with no thread, lock or clock in it.
 
 Shared carriers keep the sleeping slots in one: a slot with nothing to do is an entry here and
 holds neither thread nor task. Whoever owns an agenda guards it and watches the clock.
@@ -12,25 +12,32 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 SPARE: Final = 64
-"""Forgotten entries that are left in a heap of any size before it is rebuilt without them."""
+"""Forgotten entries that are left in an agenda of any size before it is cleared of them."""
+
+PAGE: Final = 2.0**-10
+"""Seconds whose entries are on the same page; a power of two, so that none is rounded astray."""
 
 
 class Agenda(Generic[T]):
     """Items, each due at a time; those of the same time in the order they were added.
 
-    A heap finds the earliest in a few steps, but nothing else, so a forgotten entry stays in it
-    until its time has come, or until forgotten entries are the greater part: then the heap is
-    rebuilt, which costs each of them one step more. An entry takes about 150 bytes.
+    Entries are written down by the page, one for each millisecond, and put in order when their
+    page is opened. So of many that are due close to each other each takes a step or two, where a
+    heap of them would take twenty; only the pages are in a heap. A forgotten entry stays where
+    it is until its page is opened, or until forgotten entries are the greater part: then all are
+    cleared away. An entry takes about 150 bytes, and 140 more if it is alone on its page.
     """
 
-    # The items are apart from the heap: so forgetting one is one step and lets go of it at once,
-    # and the garbage collector need not look into the heap's pairs of numbers.
-    __slots__ = ("_added", "_heap", "_items")
+    # The items are apart from the pages: so forgetting one is one step and lets go of it at once,
+    # and the garbage collector need not look into the pages' pairs of numbers.
+    __slots__ = ("_added", "_entries", "_items", "_numbers", "_pages")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int]] = []
+        self._pages: dict[float, list[tuple[float, int]]] = {}
+        self._numbers: list[float] = []
         self._items: dict[int, T] = {}
         self._added = 0
+        self._entries = 0
 
     def __len__(self) -> int:
         return len(self._items)
@@ -39,15 +46,22 @@ class Agenda(Generic[T]):
         """Add `item`, due at `until`; return a ticket for `discard`."""
         self._added = ticket = self._added + 1
         self._items[ticket] = item
-        heappush(self._heap, (until, ticket))
+        self._entries += 1
+        number = until // PAGE
+        page = self._pages.get(number)
+        if page is None:
+            self._pages[number] = [(until, ticket)]
+            heappush(self._numbers, number)
+        else:
+            page.append((until, ticket))
         return ticket
 
     def discard(self, ticket: int) -> bool:
         """Forget the item of that ticket; ``False`` when it is not there any more."""
         if self._items.pop(ticket, self) is self:
             return False
-        if len(self._heap) > 2 * len(self._items) + SPARE:
-            self._compact()
+        if self._entries > 2 * len(self._items) + SPARE:
+            self._clear_up()
         return True
 
     def pop_due(self, now: float, most: int | None = None) -> list[T]:
@@ -57,21 +71,52 @@ class Agenda(Generic[T]):
             now: on the clock that `until` was of.
             most: take no more than that many; ``None``: all.
         """
-        heap, items = self._heap, self._items
         due: list[T] = []
-        while heap and heap[0][0] <= now and (most is None or len(due) < most):
-            ticket = heappop(heap)[1]
-            if ticket in items:
-                due.append(items.pop(ticket))
+        last = now // PAGE
+        while self._numbers and self._numbers[0] <= last:
+            page = self._pages[self._numbers[0]]
+            page.sort()
+            self._take(page, now, most, due)
+            if page:
+                break
+            self._close_first_page()
         return due
 
     def next_until(self) -> float | None:
         """Return when the next item is due; ``None`` when there is none."""
-        heap = self._heap
-        while heap and heap[0][1] not in self._items:
-            heappop(heap)
-        return heap[0][0] if heap else None
+        while self._numbers:
+            times = [until for until, ticket in self._first_page() if ticket in self._items]
+            if times:
+                return min(times)
+            self._entries -= len(self._first_page())
+            self._close_first_page()
+        return None
 
-    def _compact(self) -> None:
-        self._heap = [entry for entry in self._heap if entry[1] in self._items]
-        heapify(self._heap)
+    def _take(
+        self, page: list[tuple[float, int]], now: float, most: int | None, due: list[T]
+    ) -> None:
+        """Move what is due from a page that is in order, leaving out what was forgotten."""
+        items, gone = self._items, 0
+        for until, ticket in page:
+            if until > now or len(due) == most:
+                break
+            gone += 1
+            if ticket in items:
+                due.append(items.pop(ticket))
+        del page[:gone]
+        self._entries -= gone
+
+    def _first_page(self) -> list[tuple[float, int]]:
+        return self._pages[self._numbers[0]]
+
+    def _close_first_page(self) -> None:
+        del self._pages[heappop(self._numbers)]
+
+    def _clear_up(self) -> None:
+        for number, page in list(self._pages.items()):
+            page[:] = [entry for entry in page if entry[1] in self._items]
+            if not page:
+                del self._pages[number]
+        self._numbers = list(self._pages)
+        heapify(self._numbers)
+        self._entries = len(self._items)

@@ -1,11 +1,18 @@
-"""The timer heap: what is due comes in order, and what was forgotten does not come at all."""
+"""The agenda: what is due comes in order, and what was forgotten does not come at all."""
 
+import sys
 import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothop.engine.agenda import SPARE, Agenda
+from smoothop.engine.agenda import PAGE, SPARE, Agenda
+
+
+def entries(agenda):
+    """Count what is written down in it."""
+    return sum(map(len, agenda._pages.values()))
 
 
 def test_what_is_due_comes_out_the_earliest_first_and_once():
@@ -76,15 +83,29 @@ def test_forgotten_entries_never_become_the_greater_part():
     agenda.push(1e9, "stays")
     for number in range(10_000):
         agenda.discard(agenda.push(1e6 + number, number))
-        assert len(agenda._heap) <= 2 * len(agenda) + SPARE + 1
+        assert entries(agenda) == agenda._entries <= 2 * len(agenda) + SPARE + 1
+        assert len(agenda._pages) <= agenda._entries
 
     assert agenda.pop_due(1e9) == ["stays"]
 
 
-def test_an_entry_takes_few_bytes():
+def test_what_is_left_when_many_were_forgotten_comes_in_order():
+    agenda = Agenda()
+    tickets = [agenda.push(float(number), number) for number in reversed(range(400))]
+    for number, ticket in zip(reversed(range(400)), tickets, strict=True):
+        if number % 4:
+            agenda.discard(ticket)
+
+    assert entries(agenda) < 400
+    assert agenda.pop_due(9e9, most=50) == list(range(0, 200, 4))
+    assert agenda.pop_due(9e9) == list(range(200, 400, 4))
+
+
+@pytest.mark.parametrize(("apart", "most"), [(PAGE / 100, 180), (2 * PAGE, 320)])
+def test_an_entry_takes_few_bytes_and_some_more_if_it_is_alone_on_its_page(apart, most):
     agenda = Agenda()
     number, item = 100_000, object()
-    times = [float(n) for n in range(number)]
+    times = [apart * n for n in range(number)]
     tracemalloc.start()
     try:
         for until in times:
@@ -93,7 +114,16 @@ def test_an_entry_takes_few_bytes():
     finally:
         tracemalloc.stop()
 
-    assert taken / number < 180
+    assert taken / number < most
+
+
+def test_the_longest_sleep_there_is_is_an_entry_like_any_other():
+    agenda = Agenda()
+    agenda.push(sys.float_info.max, "never")
+    agenda.push(1.0, "soon")
+
+    assert agenda.pop_due(1e300) == ["soon"]
+    assert agenda.next_until() == sys.float_info.max
 
 
 STEPS = st.lists(
@@ -106,20 +136,22 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS, st.one_of(st.none(), st.integers(1, 3)))
-def test_it_does_what_a_sorted_list_does(steps, most):
+@given(STEPS, st.one_of(st.none(), st.integers(1, 3)), st.sampled_from([1.0, PAGE / 8]))
+def test_it_does_what_a_sorted_list_does(steps, most, apart):
     agenda, model = Agenda(), []
     for what, number in steps:
         if what == "push":
-            model.append((float(number), agenda.push(float(number), number)))
+            until = apart * number
+            model.append((until, agenda.push(until, number)))
             model.sort()
         elif what == "discard":
             kept = [entry for entry in model if entry[1] != number]
             assert agenda.discard(number) == (len(kept) < len(model))
             model = kept
         else:
-            due = [entry for entry in model if entry[0] <= number][:most]
-            assert agenda.pop_due(float(number), most) == [int(until) for until, _ in due]
+            due = [entry for entry in model if entry[0] <= apart * number][:most]
+            assert agenda.pop_due(apart * number, most) == [until / apart for until, _ in due]
             model = model[len(due) :]
         assert len(agenda) == len(model)
         assert agenda.next_until() == (model[0][0] if model else None)
+        assert agenda._entries == entries(agenda)

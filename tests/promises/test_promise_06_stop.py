@@ -21,7 +21,7 @@ IN_A_ROW = 3
 AT_ONCE = 5
 """Processes side by side on two cores: without a factor in common with the number of shapes."""
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("6")]
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from support.ends import IN_CHILD, SHAPES, Plan, Runs
 from support.gates import DEADLINE
 from support.sizes import size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(240), pytest.mark.xdist_group("7")]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
 GRACE, TOLERANCE = 0.2, 1.0
 IN_A_ROW = 3
 NUMBER = size(ci=300, soak=10_000)

@@ -13,7 +13,7 @@ import pytest
 from support.ends import SHAPES, Plan, Runs
 from support.sizes import size
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("8")]
+pytestmark = pytest.mark.alone
 GRACE, TOLERANCE = 25, 1.0
 IN_A_ROW = 3
 NUMBER = size(ci=100, soak=2_000)
