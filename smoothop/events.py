@@ -136,7 +136,8 @@ class LifecycleEvent:
         time: when, in seconds since the epoch.
         event: ``"started"`` or ``"stopped"``.
         reason: ``None`` for a start; for a stop ``"requested"``, ``"panic limit"`` or
-            ``"cancelled"`` (the operator's cancellation, or its event loop's end).
+            ``"cancelled"`` (the operator's cancellation, or its event loop's end); ``None`` if
+            there was no thread for it, which the log and `WorkerSnapshot.last_error` say.
     """
 
     kind: ClassVar[Literal["lifecycle"]] = "lifecycle"

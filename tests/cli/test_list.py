@@ -1,6 +1,7 @@
 """`smoothop list` and `smoothop version` in real processes."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -170,7 +171,13 @@ def test_output_that_cannot_be_written_is_told_and_ends_with_1(acme, tmp_path):
         command = [acme.environment.python, *flags, "-m", "smoothop", "version"]
         with Path("/dev/full").open("w") as full:
             ended = subprocess.run(
-                command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, text=True, check=False
+                command,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                cwd=tmp_path,
+                env={key: os.environ[key] for key in os.environ if key != "PYTHONUNBUFFERED"},
+                text=True,
+                check=False,
             )
         assert (ended.returncode, ended.stderr) == (1, told)
 

@@ -199,10 +199,10 @@ def test_signals_are_noticed_before_anything_that_takes_time_is_imported(acme):
 
 
 def test_no_handler_is_blamed_for_the_time_in_which_the_process_was_suspended(acme, tmp_path):
-    (tmp_path / "smoothop.toml").write_text(TALKER.format(0.2))
+    (tmp_path / "smoothop.toml").write_text(TALKER.format(0.5))
     with acme.on_pipe("run", "talker", cwd=tmp_path) as child:
         child.read_until("said hello")
-        child.hold(1.2)
+        child.hold(1.5)
         child.read_until("SIGCONT: the process was suspended and goes on; no handler is to blame")
         child.send(signal.SIGTERM)
         assert child.wait() == 0

@@ -71,6 +71,18 @@ def test_every_event_of_a_life_is_streamed_in_order(op, worker):
     ] * 5
 
 
+def test_what_is_done_after_a_start_is_told_after_it(op, worker):
+    for _ in range(3):
+        stream = worker.metrics()
+        op.start("w")
+        assert worker.last_metric().event == "started"
+        assert worker.snapshot().history[-1]["event"] == "started"
+        op.dispatch("w", done).result(DEADLINE)
+        op.stop("w").result(DEADLINE)
+        first, *_, last = stream
+        assert (first.kind, first.event, last.event) == ("lifecycle", "started", "stopped")
+
+
 def test_a_refused_dispatch_is_an_event(op, way):
     async def handle(ctx):
         return done()

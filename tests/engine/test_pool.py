@@ -7,7 +7,6 @@ way of running as on the others.
 from __future__ import annotations
 
 import logging
-import resource
 import threading
 from contextvars import ContextVar
 from itertools import pairwise
@@ -369,16 +368,34 @@ def test_nobody_who_is_started_while_others_wait_is_forgotten(seed, size):
     assert max(late.values()) < 0.045  # after those that block
 
 
-@pytest.mark.skipif(not hasattr(resource, "RUSAGE_THREAD"), reason="nobody counts the switches")
-def test_who_starts_very_many_does_not_wait_for_the_threads_of_the_pool_for_each():
-    many = 5_000
-    with Operator() as op:
-        for number in range(many):
-            op.add_handler(f"w{number}", lambda ctx: none(LONG), POOL)
-        before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-        op.start_all()
-        waits = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
-    assert waits < many / 10
+class Noted:
+    """A lock that notes who takes it."""
+
+    def __init__(self, lock):
+        self.lock = lock
+        self.takers = []
+
+    def __enter__(self):
+        self.takers.append(threading.get_ident())
+        return self.lock.__enter__()
+
+    def __exit__(self, *raised):
+        return self.lock.__exit__(*raised)
+
+
+def test_who_starts_very_many_while_some_wait_takes_no_lock_of_the_pool_for_each(seed):
+    world = World(seed, pool_size=1)
+
+    def scenario():
+        world.add(3, world.block(1))  # one is carried, and two wait
+        world.machine.sleep(0.5)
+        for number in range(500):
+            world.op.add_handler(f"one-of-many-{number}", world.block(0), POOL)
+        world.op._pool.lock = noted = Noted(world.op._pool.lock)
+        world.op.start_all()
+        return noted.takers.count(threading.get_ident())
+
+    assert world.run(scenario) < 10
 
 
 def test_each_worker_keeps_its_context_variables_and_sees_no_others():

@@ -140,8 +140,13 @@ def test_a_worker_that_gets_no_thread_says_so_and_can_be_started_later(way, no_m
         worker = op.add_handler("w", way.handler(handle), ONLY)
         waiting = op.dispatch("w", 1)
         again = no_more_threads()
+        stream = worker.metrics(kinds=["lifecycle"])
         with pytest.raises(SmoothopError, match="worker w could not be started: can't start new"):
             op.start("w")
+        assert [(event.event, event.reason) for event in stream] == [
+            ("started", None),
+            ("stopped", None),
+        ]
         with pytest.raises(SmoothopError):
             op.start_all()
         assert (worker.status, worker.phase) == ("stopped", "failed")

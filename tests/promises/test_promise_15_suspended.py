@@ -18,7 +18,7 @@ from collections import Counter
 import pytest
 from support.gates import DEADLINE
 
-STUCK_AFTER, CALL, HELD = 0.4, 0.15, 1.0
+STUCK_AFTER, CALL, HELD = 1.0, 0.1, 1.5
 NAMES = ("sleeps", "waits", "awaits", "obeys")
 SCRIPT = (
     f"STUCK_AFTER, CALL, DEADLINE = {STUCK_AFTER}, {CALL}, {DEADLINE}"
@@ -111,6 +111,7 @@ def suspended():
         process.kill()
 
 
+@pytest.mark.alone
 def test_who_was_inside_a_call_is_not_stuck_and_who_hangs_later_is_and_a_stop_ends(suspended):
     suspended.until_each_was_called(1)
     for _ in range(2):

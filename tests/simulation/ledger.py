@@ -206,7 +206,8 @@ def lifecycle_faults(events: Iterable[tuple[str, str, str | None]]) -> str | Non
     for worker, event, reason in events:
         if (event == "started") == running.get(worker, False):
             return f"{worker} has {event} twice in a row"
-        if (event == "stopped") != (reason in ("requested", "panic limit", "cancelled")):
+        # Without a reason stops only one for which there was no thread.
+        if event == "started" and reason is not None:
             return f"{worker} has {event} for the reason {reason}"
         running[worker] = event == "started"
     left = [worker for worker, runs in running.items() if runs]

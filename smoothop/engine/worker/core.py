@@ -14,6 +14,7 @@ from smoothop.config import Config
 from smoothop.engine.completion import Completion, Told
 from smoothop.engine.messages.mailbox import Refusal
 from smoothop.engine.texts import typed_text
+from smoothop.engine.worker.history import noted
 from smoothop.engine.worker.run import Run
 from smoothop.engine.worker.slots import WorkerSlots
 from smoothop.errors import MessageDroppedError, SmoothopError
@@ -208,11 +209,14 @@ class WorkerCore(WorkerSlots):
         self.run = run = Run(self)
         self.failed = False
         self.starts += 1
-        self.started_at = run.started_at
+        self.started_at = now = run.started_at
+        self.history = noted(self.history, (now, "started", None))
         return run
 
     def _launch(self, run: Run) -> None:
         self.inform("starting worker")
+        # Here, not on its own thread: so it comes before all that the one who starts it does next.
+        self.tell_life("started", run.started_at)
         slot = run.slots[0]
         if run.config.stuck_after:
             self.operator._watchdog.watch(self, run)  # noqa: SLF001 - the engine's own door
@@ -230,6 +234,9 @@ class WorkerCore(WorkerSlots):
             run.over = run.leaving = True
             self.failed = True
             self._start_again = False
+        self.note("stopped")
+        self.tell_life("stopped", self.machine.time())
+        self.end_streams()
         self._conclude(run)
 
     def _want_stop(self, run: Run | None, reason: StopReason) -> bool:
@@ -245,9 +252,8 @@ class WorkerCore(WorkerSlots):
     def run_ended(self, run: Run) -> None:
         """Tell everybody that it has stopped; start again if wanted."""
         self.inform("worker stopped", reason=run.reason)
-        if run.begun:
-            when: float = self.stopped_at  # type: ignore[assignment]  # by the end of the run
-            self.tell_life("stopped", when, run.reason)
+        when: float = self.stopped_at  # type: ignore[assignment]  # by the end of the run
+        self.tell_life("stopped", when, run.reason)
         self.end_streams()
         self._conclude(run)
 

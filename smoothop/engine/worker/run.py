@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 class Run:
     """The state of one life of a worker; its owner is `WorkerCore`.
 
-    Its first slot leads: it tells that the run has begun and calls `setup`; the others are
-    launched after that. What changes, changes with the worker's lock.
+    Its first slot leads: it calls `setup`; the others are launched after that. What changes,
+    changes with the worker's lock.
 
     Attributes:
         slots: those that have not ended, in the order of their launch; replaced, never changed,
             so others read it without the lock.
         wanted: how many slots there should be.
-        begun: set by its first slot; a task that is cancelled before never gets there.
+        begun: set by its first slot; a task that is cancelled before never gets there. The run
+            itself is told of before, by who starts it.
         is_set_up: `setup` has succeeded, or there is none: the other slots may come, and
             `teardown` is due at the end.
         leaving: set once: it was decided that this run ends, because the worker was asked to

@@ -88,11 +88,7 @@ class WorkerSlots(WorkerNews):
         run = slot.run
         if run.begun:
             return
-        now = self.machine.time()
-        with self.lock:
-            self.history = noted(self.history, (now, "started", None))
-        self.tell_life("started", now)
-        run.begun = True  # after it was told: from now on others may be launched
+        run.begun = True  # from now on others may be launched
         if run.wanted != 1:
             self.fill(run)
 
@@ -279,6 +275,5 @@ class WorkerSlots(WorkerNews):
         self.failed = run.reason == "panic limit"
         self.stop_reason = run.reason
         self.stopped_at = now = self.machine.time()
-        if run.begun:
-            self.history = noted(self.history, (now, "stopped", run.reason))
+        self.history = noted(self.history, (now, "stopped", run.reason))
         self.handled_before += run.handled

@@ -208,7 +208,8 @@ class ChildCalls:
         child = self._child
         if child is None or self._is_leaving:
             return
-        is_idle = not self._is_busy
+        # What was given may never be gone on with: then nobody else tells of this death.
+        is_idle = not self._is_busy or self._given is not None
         if is_idle:  # otherwise whoever waits for the answer says so
             self._died = child.exit
         self._slot.lose_setup()  # before anybody can read that it is gone
