@@ -8,6 +8,7 @@ import pytest
 
 from smoothop import (
     AsyncContext,
+    Config,
     Context,
     HandleResult,
     MessageDroppedError,
@@ -181,3 +182,33 @@ def _remove_and_end(machine: SimMachine, end: Callable[[Operator], object]) -> N
     end(operator)
     assert not thread.is_alive()
     operator.close()
+
+
+@pytest.mark.parametrize("run_in", ["pool", "thread"])
+def test_a_worker_that_is_asked_to_stop_only_after_a_second_close_still_stops(run_in: str) -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _close_twice(machine, run_in))
+
+
+def _close_twice(machine: SimMachine, run_in: str) -> None:
+    operator = Operator(_machine=machine)
+    ends: list[str] = []
+
+    class Idle:
+        def handle(self, ctx: Context) -> HandleResult:
+            return none(100)
+
+        def teardown(self, ctx: Context) -> None:
+            ends.append(ctx.worker)
+
+    names = ["a", "b", "c"]
+    views = [operator.add_handler(name, Idle(), Config(run_in=run_in)) for name in names]
+    operator.start_all()
+    machine.sleep(1)
+    machine.start(lambda: close_at_once(operator), "second")
+    dawdle(machine, 10)
+    close_at_once(operator)
+    machine.sleep(1)
+    assert [view.status for view in views] == ["stopped"] * 3
+    assert sorted(ends) == names

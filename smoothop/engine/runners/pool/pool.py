@@ -103,7 +103,7 @@ class Pool:
             return True
 
     def close(self) -> None:
-        """End all threads: at once, or as soon as they come back from a slot."""
+        """End all threads: at once, or when they come back from a slot and none is left behind."""
         with self.lock:
             self._closed = True
             self.crew.wake_idle()
@@ -135,7 +135,7 @@ class Pool:
                 if runner is not None:
                     runner.carrier, carrier.runner = carrier, runner
                     return runner
-                if self._closed:
+                if self._closed and not self._leaves_some():
                     self.crew.leaves(carrier)
                     return None
                 limit = self.crew.rests(carrier)
@@ -227,8 +227,12 @@ class Pool:
     def _leave(self, runner: PoolRunner) -> None:
         runner.place = GONE
         self._slots -= 1
-        if not self._slots:
+        if not self._slots or (self._closed and not self._leaves_some()):
             self.crew.wake_idle()
+
+    def _leaves_some(self) -> bool:
+        """Tell whether no carrier is with some slot: whoever closes is still to ask it to stop."""
+        return self._slots > self.crew.carried()
 
     def _forget(self, runner: PoolRunner) -> None:
         if runner.ticket is not None:
