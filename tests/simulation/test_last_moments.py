@@ -1,6 +1,7 @@
 """What comes in the last moment before a close or a removal, over many schedules."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -212,3 +213,32 @@ def _close_twice(machine: SimMachine, run_in: str) -> None:
     machine.sleep(1)
     assert [view.status for view in views] == ["stopped"] * 3
     assert sorted(ends) == names
+
+
+def test_a_stop_of_one_that_is_about_to_line_up_leaves_the_others_their_threads() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _stop_while_another_starts(machine))
+
+
+def _stop_while_another_starts(machine: SimMachine) -> None:
+    launched = {"first": Latch(), "other": Latch()}
+    go_on = Latch()
+
+    class Held(deque[Any]):
+        def append(self, runner: Any) -> None:
+            super().append(runner)
+            launched[runner.name].set()
+            go_on.wait(machine, None)
+
+    operator = Operator(_machine=machine)
+    operator._shared_threads()._launched = Held()
+    for name, latch in launched.items():
+        operator.add_handler(name, lambda ctx: none(100), Config(run_in="pool"))
+        machine.start(lambda name=name: operator.start(name), f"starts {name}")
+        latch.wait(machine, None)
+    operator.stop("first").result()
+    go_on.set()
+    machine.sleep(1)
+    assert operator.worker("other").snapshot().handled == 1
+    assert operator.worker("first").snapshot().handled == 0
+    operator.close()

@@ -73,6 +73,8 @@ class Pool:
         if self._slots and self._watch.alerted and not self.crew.somebody_rests():
             return
         with self.lock:
+            if runner.place is not LAUNCHED:  # another launch has seen to it, or a stop took it out
+                return
             if not self._slots:  # they stay as long as there are any
                 self._ensure_threads_for(runner)
             self._line_up_launched()
@@ -92,9 +94,10 @@ class Pool:
         If so it belongs to the caller now; otherwise it will find that it was woken.
         """
         with self.lock:
-            if runner.place is LAUNCHED:
-                self._line_up_launched()
             place = runner.place
+            if place is LAUNCHED:  # passed over when it is to line up
+                runner.place = GONE
+                return True
             if place is not PARKED and place is not READY:
                 runner.woken = True
                 return False
@@ -214,8 +217,10 @@ class Pool:
 
     def _line_up_launched(self) -> None:
         while self._launched:
-            self._slots += 1
-            self._enqueue(self._launched.popleft())
+            runner = self._launched.popleft()
+            if runner.place is LAUNCHED:
+                self._slots += 1
+                self._enqueue(runner)
 
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
@@ -232,7 +237,7 @@ class Pool:
 
     def _leaves_some(self) -> bool:
         """Tell whether no carrier is with some slot: whoever closes is still to ask it to stop."""
-        return self._slots > self.crew.carried()
+        return bool(self._launched) or self._slots > self.crew.carried()
 
     def _forget(self, runner: PoolRunner) -> None:
         if runner.ticket is not None:
