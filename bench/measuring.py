@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +19,13 @@ Measure = Callable[["Scale"], float | Figures]
 IDLE_FOR: Final = 0.0005
 """Seconds to leave a worker alone before it counts as idle."""
 
+WARM_UP: Final = 0.05
+"""Seconds of round trips that do not count: by then the interpreter has specialised its code, and
+the system's scheduler has found where to run whom."""
+
+FEWEST: Final = 5
+"""Round trips that are made, however long they take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -28,7 +35,7 @@ class Scale:
         rounds: how often each measurement is taken, all of them in turn.
         calls: operations timed where one takes less than a microsecond.
         messages: messages sent one way.
-        trips: round trips, and wakes of an idle worker.
+        tripping_for: seconds of round trips, or of wakes of an idle worker.
         idle: workers that are idle at once, for whom that is cheap.
         fewer_idle: the same for everybody.
         ticking: workers that tick every 100 ms.
@@ -39,7 +46,7 @@ class Scale:
     rounds: int
     calls: int
     messages: int
-    trips: int
+    tripping_for: float
     idle: int = 100_000
     fewer_idle: int = 10_000
     ticking: int = 10_000
@@ -47,32 +54,53 @@ class Scale:
     clock: Callable[[], float] = time.perf_counter
 
 
-FULL: Final = Scale(rounds=7, calls=300_000, messages=40_000, trips=400)
-QUICK: Final = Scale(rounds=3, calls=50_000, messages=10_000, trips=100, ticking_for=2.0)
+FULL: Final = Scale(rounds=7, calls=300_000, messages=40_000, tripping_for=1.0)
+QUICK: Final = Scale(rounds=3, calls=50_000, messages=10_000, tripping_for=0.3, ticking_for=2.0)
 
 
 def timed_trips(trip: Callable[[], object], scale: Scale) -> float:
-    """Make all the trips of `scale`, after one to warm up; return the seconds that one took."""
-    trip()
-    began = scale.clock()
-    for _ in range(scale.trips):
+    """Make round trips for as long as the scale says; return the seconds that one took."""
+    for _ in _numbers(WARM_UP, 1):
         trip()
-    return (scale.clock() - began) / scale.trips
+    began = scale.clock()
+    for made in _numbers(scale.tripping_for, FEWEST):  # noqa: B007 - used after the loop
+        trip()
+    return (scale.clock() - began) / made
 
 
-def wake_latency(send: Callable[[], float], times: int) -> float:
+async def timed_trips_async(trip: Callable[[], Awaitable[object]], scale: Scale) -> float:
+    """Do the same on the running event loop."""
+    for _ in _numbers(WARM_UP, 1):
+        await trip()
+    began = scale.clock()
+    for made in _numbers(scale.tripping_for, FEWEST):  # noqa: B007 - used after the loop
+        await trip()
+    return (scale.clock() - began) / made
+
+
+def wake_latency(send: Callable[[], float], scale: Scale) -> float:
     """Return the median seconds from a send to an idle receiver until that has it.
 
     Args:
         send: sends one message, waits until it was handled, and returns when its handling began.
-        times: how many to send.
+        scale: for how long to send some.
     """
+    for _ in _numbers(WARM_UP, 1):
+        send()
     latencies = []
-    for _ in range(times):
+    for _ in _numbers(scale.tripping_for, FEWEST):
         time.sleep(IDLE_FOR)
         began = time.perf_counter()
         latencies.append(send() - began)
     return statistics.median(latencies)
+
+
+def _numbers(seconds: float, fewest: int) -> Iterator[int]:
+    """Count from 1 for so long, and at least so far."""
+    until, number = time.perf_counter() + seconds, 0
+    while number < fewest or time.perf_counter() < until:
+        number += 1
+        yield number
 
 
 def resident() -> int:

@@ -88,7 +88,7 @@ def wake(scale: Scale) -> float:
             began: float = ref.ask("ping")
             return began
 
-        return wake_latency(send, scale.trips)
+        return wake_latency(send, scale)
 
 
 def fewer_idle(scale: Scale) -> Figures:

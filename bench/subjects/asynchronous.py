@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any, Final
 
-from bench.measuring import Measure, Scale
+from bench.measuring import Measure, Scale, timed_trips_async
 from bench.subjects.ways import (
     BLOCKED_FOR,
     CROWD,
@@ -60,10 +60,11 @@ async def _round_trip(scale: Scale) -> float:
     async with Operator() as operator:
         operator.add_handler("worker", Async(Echo()), TAKING)
         operator.start_all()
-        began = scale.clock()
-        for _ in range(scale.trips):
+
+        async def trip() -> None:
             await (await operator.dispatch_async("worker", "ping"))
-        return (scale.clock() - began) / scale.trips
+
+        return await timed_trips_async(trip, scale)
 
 
 def blocking(_: Scale) -> float:

@@ -84,7 +84,7 @@ def wake(scale: Scale) -> float:
             inbox.put("ping")
             return outcomes.get()  # type: ignore[no-any-return]
 
-        return wake_latency(send, scale.trips)
+        return wake_latency(send, scale)
 
 
 def fewer_idle(scale: Scale) -> Figures:

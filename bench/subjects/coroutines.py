@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from bench.measuring import Figures, Measure, Scale, Ticks, resident
+from bench.measuring import Figures, Measure, Scale, Ticks, resident, timed_trips_async
 from bench.subjects.ways import BLOCKED_FOR, CROWD, HOUR
 from smoothop import HandleResult, done
 
@@ -68,10 +68,7 @@ async def _message(scale: Scale) -> float:
 
 async def _round_trip(scale: Scale) -> float:
     async def body(inbox: Queue) -> float:
-        began = scale.clock()
-        for _ in range(scale.trips):
-            await _trip(inbox)
-        return (scale.clock() - began) / scale.trips
+        return await timed_trips_async(lambda: _trip(inbox), scale)
 
     return await _with_reader(body)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 import dramatiq
@@ -37,10 +36,6 @@ def _working(function: Any, *, threads: int = 1, results: bool = False) -> Itera
         worker.stop()
 
 
-def _fewer(scale: Scale) -> Scale:
-    return replace(scale, trips=max(5, scale.trips // 20))
-
-
 def message(scale: Scale) -> float:
     finished = Countdown(scale.messages)
 
@@ -63,7 +58,7 @@ def round_trip(scale: Scale) -> float:
     with _working(_echo, results=True) as actor:
         return timed_trips(
             lambda: actor.send("ping").get_result(block=True, timeout=int(LIMIT * 1000)),
-            _fewer(scale),
+            scale,
         )
 
 
@@ -77,8 +72,7 @@ def wake(scale: Scale) -> float:
             taken: float = actor.send().get_result(block=True, timeout=int(LIMIT * 1000))
             return taken
 
-        send()
-        return wake_latency(send, _fewer(scale).trips)
+        return wake_latency(send, scale)
 
 
 def blocking(_: Scale) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from taskiq import InMemoryBroker
 
-from bench.measuring import Measure, Scale
+from bench.measuring import Measure, Scale, timed_trips_async
 from bench.subjects.ways import BLOCKED_FOR, CROWD
 
 
@@ -41,10 +41,11 @@ async def _round_trip(scale: Scale) -> float:
     broker = InMemoryBroker(await_inplace=True)
     task: Any = broker.task(task_name="echo")(_echo)
     await broker.startup()
-    began = scale.clock()
-    for _ in range(scale.trips):
+
+    async def trip() -> None:
         await (await task.kiq("ping")).wait_result(check_interval=0.0)
-    taken = (scale.clock() - began) / scale.trips
+
+    taken = await timed_trips_async(trip, scale)
     await broker.shutdown()
     return taken
 

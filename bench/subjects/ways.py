@@ -174,8 +174,7 @@ def wake(made: Made, config: Config, scale: Scale) -> float:
         def send() -> float:
             return operator.dispatch("worker", "ping").result()  # type: ignore[no-any-return]
 
-        send()
-        return wake_latency(send, scale.trips)
+        return wake_latency(send, scale)
 
 
 def idle(count: int, made: Made, config: Config, scale: Scale) -> Figures:
