@@ -6,6 +6,7 @@ the production engine under virtual time, one thread at a time, from a seed.
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -79,6 +80,9 @@ class Machine(Protocol):
     chance: Callable[[], float]
     """A number from 0 to 1, for jitter."""
 
+    has_alarms: bool
+    """Whether a thread can wait by one cheap descriptor, besides a gate."""
+
     has_processes: bool
     """Whether handlers can run in child processes; otherwise those run on threads instead."""
 
@@ -103,6 +107,7 @@ class SystemMachine:
     lock: Callable[[], Lock] = staticmethod(threading.RLock)
     gate: Callable[[], Lock] = staticmethod(threading.Lock)
     chance = staticmethod(random.random)
+    has_alarms = hasattr(os, "eventfd")
     has_processes = True
 
     def spawn(self, target: Callable[[], None], name: str) -> Thread:

@@ -24,6 +24,7 @@ from smoothop.engine.messages.dispatching import (
     wait_for_room_async,
 )
 from smoothop.engine.messages.receipt import Receipt
+from smoothop.engine.parking import Parking
 from smoothop.engine.runners.pool.pool import Pool
 from smoothop.engine.stopping import limited, stop_timeout
 from smoothop.engine.timers import Timers
@@ -134,6 +135,7 @@ class Operator:
         self._rings: list[Ring] = []
         self._observers = Observers(_machine)
         self._timers = Timers(_machine)
+        self._parking = Parking(_machine)
         self._watchdog = Watchdog(self)
         self._host: LoopHost | None = None
         self._pool_size = at_least(1)(pool_size, "pool_size")
@@ -716,6 +718,7 @@ class Operator:
         self._forget_cancellation()
         for core in cores:
             core.abandon("the operator was closed")
+        self._parking.close()
         for ring in rings:
             ring.end()
         stuck = [core for core in cores if core.run is not None]
@@ -730,6 +733,7 @@ class Operator:
         """Close it without waiting: in a forked child there are no threads to wait for."""
         self._lock = self._machine.lock()  # who held the other one is not in this process
         self._closed = f"this operator belongs to the process that made it, not to {os.getpid()}"
+        self._parking.forked()  # before anything is settled here, which would wake who waits
         if self._pool is not None:
             self._pool.forked()
         cores, self._cores, self._views = self._cores, {}, {}

@@ -1,7 +1,7 @@
 """Waiting for something another thread will do: `Waiter`, `LoopWaiter`, `Latch`.
 
 All blocking of the engine goes through here (and `Completion`), by the machine's gates, so the
-simulator sees every wait.
+simulator sees every wait. Where the machine has something quicker, `Parking` waits by that.
 """
 
 from __future__ import annotations
@@ -167,30 +167,32 @@ class Latch:
         """
         if not self.is_set:
             waiter = Waiter(machine)
-            self._add_to_both(waiter, other)
+            self.add_to_both(waiter, other)
             try:
                 waiter.wait(timeout)
             finally:
-                self._discard_from_both(waiter, other)
+                self.discard_from_both(waiter, other)
         return self.is_set
 
     async def wait_async(self, timeout: float | None, other: Latch | None = None) -> bool:
         """Do the same on the running event loop."""
         if not self.is_set:
             waiter = LoopWaiter(running_loop())
-            self._add_to_both(waiter, other)
+            self.add_to_both(waiter, other)
             try:
                 await waiter.wait(timeout)
             finally:
-                self._discard_from_both(waiter, other)
+                self.discard_from_both(waiter, other)
         return self.is_set
 
-    def _add_to_both(self, waiter: Wakeable, other: Latch | None) -> None:
+    def add_to_both(self, waiter: Wakeable, other: Latch | None) -> None:
+        """Wake `waiter` when it or `other` happens."""
         self.add(waiter)
         if other is not None:
             other.add(waiter)
 
-    def _discard_from_both(self, waiter: Wakeable, other: Latch | None) -> None:
+    def discard_from_both(self, waiter: Wakeable, other: Latch | None) -> None:
+        """Forget a waiter that was added to both."""
         self.discard(waiter)
         if other is not None:
             other.discard(waiter)

@@ -87,6 +87,7 @@ class SimMachine:
 
     # -- what the engine asks of a machine
 
+    has_alarms = False
     has_processes = False
 
     def monotonic(self) -> float:

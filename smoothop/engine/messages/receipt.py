@@ -98,7 +98,7 @@ class Receipt(Latch):
             refuse_blocking_loop((self._core,))
             slot, latch = current_slot(), self.delivery_latch()
             if slot is None or limit is not None:
-                latch.wait(self._core.machine, limit)
+                self._park(latch, limit)
             else:
                 self._wait_without_limit(latch, slot, "a delivery", lambda: latch.is_set)
         return self.delivered
@@ -173,22 +173,24 @@ class Receipt(Latch):
         if slot is None:  # no handler waits, so nobody can be waiting for the caller
             if core.loop_thread() is not None:
                 refuse_blocking_loop((core,))
-            return self.wait(core.machine, limit)
+            return self._park(self, limit)
         refuse_own_message(core, self, OWN_OUTCOME)
         refuse_blocking_loop((core,))
         if limit is not None:
-            return self.wait(core.machine, limit)
+            return self._park(self, limit)
         self._wait_without_limit(self, slot, "an outcome", self.done)
         return True
 
     def _wait_without_limit(
         self, latch: Latch, slot: Slot, what: str, is_over: Callable[[], bool]
     ) -> None:
-        core = self._core
-        with waits_without_limit(slot, turn_of(core, self), what, is_over) as look_again:
-            if not latch.wait(core.machine, None, slot.run.stop):
+        with waits_without_limit(slot, turn_of(self._core, self), what, is_over) as look_again:
+            if not self._park(latch, None, slot.run.stop):
                 look_again()
-                latch.wait(core.machine, None)
+                self._park(latch, None)
+
+    def _park(self, latch: Latch, limit: float | None, other: Latch | None = None) -> bool:
+        return self._core.operator._parking.wait(latch, limit, other)  # noqa: SLF001 - the engine's own door
 
     def delivery_latch(self) -> Latch:
         """Return what is set when the message is delivered or never will be."""

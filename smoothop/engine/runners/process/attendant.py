@@ -14,8 +14,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
+from smoothop.engine.alarm import Alarm, Nudge
 from smoothop.engine.runners.process import records, wire
-from smoothop.engine.runners.process.alarm import Alarm, Nudge
 from smoothop.engine.runners.process.answers import unsendable
 from smoothop.engine.runners.process.carried import arrived, carry
 from smoothop.engine.runners.process.errands import Errands
@@ -131,7 +131,8 @@ class Attendant:
             ready = [descriptor for descriptor, _ in poll.poll(self._pause())]
             if self._child.ended in ready:
                 return
-            self._alarm.hush()
+            if self._alarm.fileno() in ready:
+                self._alarm.hush()
             for ear in self._hear():
                 poll.unregister(ear)
             self._work()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING
 
-from smoothop.engine.runners.process.alarm import Alarm
+from smoothop.engine.alarm import Alarm
 
 if TYPE_CHECKING:
     from smoothop.engine.machine import Lock
