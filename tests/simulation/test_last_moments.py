@@ -14,6 +14,7 @@ from smoothop import (
     HandleResult,
     MessageDroppedError,
     Operator,
+    OperatorClosedError,
     SmoothopError,
     StopTimeoutError,
     WorkerExistsError,
@@ -242,3 +243,29 @@ def _stop_while_another_starts(machine: SimMachine) -> None:
     assert operator.worker("other").snapshot().handled == 1
     assert operator.worker("first").snapshot().handled == 0
     operator.close()
+
+
+def test_who_stops_all_while_another_closes_is_refused_or_waits_for_all() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _stop_all_while_another_closes(machine))
+
+
+def _stop_all_while_another_closes(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine)
+
+    def handle(ctx: Context) -> HandleResult:
+        ctx.wait(10)
+        machine.sleep(0.1)
+        return none()
+
+    view = operator.add_handler("slow", handle)
+    operator.start("slow")
+    machine.sleep(1)
+    machine.start(lambda: close_at_once(operator), "closer")
+    dawdle(machine, 10)
+    try:
+        operator.stop_all().wait()
+    except OperatorClosedError:
+        return
+    assert view.status == "stopped"
