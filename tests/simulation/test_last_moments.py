@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from smoothop import (
     HandleResult,
     MessageDroppedError,
     Operator,
+    OperatorClosedError,
     SmoothopError,
     StopTimeoutError,
     WorkerExistsError,
@@ -28,10 +30,10 @@ from smoothop.testing.carriers import Carriers
 SEEDS = 400
 
 
-def machines(carriers: Carriers) -> list[SimMachine]:
+def machines(carriers: Carriers, **style: float) -> list[SimMachine]:
     lines = (0.05, 0.2, 0.5)
     return [
-        SimMachine(seed, Style(eager=0.7, by_line=lines[seed % 3]), carriers)
+        SimMachine(seed, Style(eager=0.7, by_line=lines[seed % 3], **style), carriers)
         for seed in range(SEEDS)
     ]
 
@@ -241,4 +243,55 @@ def _stop_while_another_starts(machine: SimMachine) -> None:
     machine.sleep(1)
     assert operator.worker("other").snapshot().handled == 1
     assert operator.worker("first").snapshot().handled == 0
+    operator.close()
+
+
+def test_who_stops_all_while_another_closes_is_refused_or_waits_for_all() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _stop_all_while_another_closes(machine))
+
+
+def _stop_all_while_another_closes(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine)
+
+    def handle(ctx: Context) -> HandleResult:
+        ctx.wait(10)
+        machine.sleep(0.1)
+        return none()
+
+    view = operator.add_handler("slow", handle)
+    operator.start("slow")
+    machine.sleep(1)
+    machine.start(lambda: close_at_once(operator), "closer")
+    dawdle(machine, 10)
+    try:
+        operator.stop_all().wait()
+    except OperatorClosedError:
+        return
+    assert view.status == "stopped"
+
+
+@pytest.mark.parametrize("run_in", ["pool", "thread"])
+def test_a_worker_without_a_thread_ends_once_whoever_stops_it(run_in: str) -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers, spawn_fails=1):
+            machine.run(lambda machine=machine: _stop_without_thread(machine, run_in))
+
+
+def _stop_without_thread(machine: SimMachine, run_in: str) -> None:
+    operator = Operator(_machine=machine)
+    view = operator.add_handler("name", lambda ctx: none(100), Config(run_in=run_in))
+    stream = view.metrics()
+
+    def stop() -> None:
+        dawdle(machine, 15)
+        operator.stop("name").result()
+
+    machine.start(stop, "stopper")
+    with suppress(SmoothopError):  # no thread; or none was needed, as the stop came first
+        operator.start("name")
+    machine.sleep(1)
+    assert view.status == "stopped"
+    assert [event.event for event in stream] == ["started", "stopped"]
     operator.close()
