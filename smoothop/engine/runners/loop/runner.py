@@ -58,7 +58,6 @@ class LoopRunner:
         self.turn: LoopTurn | None = None
         self._crew = crew
         slot.runner = self
-        slot.stack = self._stack
 
     @property
     def needs_own_task(self) -> bool:
@@ -105,6 +104,16 @@ class LoopRunner:
         except RuntimeError:  # the loop is closed: nothing runs there any more
             pass
 
+    def stack(self) -> str:
+        """See `Runner.stack`."""
+        turn = self.turn
+        steps = None if turn is None else turn.steps
+        if steps is None:
+            return f"({self.place.value}: none of its code runs)"
+        if inspect.getcoroutinestate(steps) == inspect.CORO_RUNNING:
+            return thread_stack(self.slot.run.loop_thread)  # it holds up the whole loop
+        return frame_stack(awaited_frames(steps))
+
     # -- on the loop's thread
 
     def finish(self, reason: LeaveReason) -> None:
@@ -136,12 +145,3 @@ class LoopRunner:
         decision = self.slot.woken(self.sleeper)
         if isinstance(decision, End) and not self.slot.tears_down():  # as it is, once it is to stop
             self.finish(decision.reason)
-
-    def _stack(self) -> str:
-        turn = self.turn
-        steps = None if turn is None else turn.steps
-        if steps is None:
-            return f"({self.place.value}: none of its code runs)"
-        if inspect.getcoroutinestate(steps) == inspect.CORO_RUNNING:
-            return thread_stack(self.slot.run.loop_thread)  # it holds up the whole loop
-        return frame_stack(awaited_frames(steps))

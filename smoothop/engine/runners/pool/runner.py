@@ -77,7 +77,6 @@ class PoolRunner:
         self.ticket: int | None = None
         self.carrier: Carrier | None = None
         slot.runner = self
-        slot.stack = self.stack
 
     @property
     def name(self) -> str:
