@@ -309,17 +309,18 @@ class Operator:
         Raises:
             WorkerNotFoundError: there is no such worker.
         """
-        self._refuse_closed()
         view = self._views.get(name)
+        self._refuse_closed()
         if view is None:
             raise WorkerNotFoundError(name)
         return view
 
     def workers(self) -> list[Worker]:
         """Return the views of all workers, in order of registration."""
-        self._refuse_closed()
         with self._lock:
-            return list(self._views.values())
+            views = list(self._views.values())
+        self._refuse_closed()
+        return views
 
     def status(self, name: str) -> Status:
         """Return whether the worker's code may be running; never blocks.
@@ -350,8 +351,7 @@ class Operator:
         Raises:
             SmoothopError: the first that could not be started; those after it are not started.
         """
-        self._refuse_closed()
-        cores = self._all()
+        cores = self._all_of_open()
         let_go = hold_collector(len(cores))
         try:
             if cores:
@@ -394,9 +394,8 @@ class Operator:
         Returns:
             A completion that is done when all have stopped.
         """
-        self._refuse_closed()
         limit = None if timeout is None else seconds(timeout, "timeout")
-        cores = self._all()
+        cores = self._all_of_open()
         # Later than the workers: one that is forgotten in between is among both.
         tally = Tally(self._machine, cores, "its own stop", self._parting)
         parts = {core: core.stop(tally) for core in cores}
@@ -628,6 +627,12 @@ class Operator:
         """Return the workers there are now; with the lock, as the dict changes under a reader."""
         with self._lock:
             return tuple(self._cores.values())
+
+    def _all_of_open(self) -> tuple[WorkerCore, ...]:
+        """Do the same, and refuse a closed operator: after the look, as closing leaves nobody."""
+        cores = self._all()
+        self._refuse_closed()
+        return cores
 
     def _core(self, name: str) -> WorkerCore:
         core = self._cores.get(name)

@@ -58,7 +58,6 @@ class History:
         self.abandoned = False
         self.ledger = Ledger(self.machine)
         self.names = NAMES[: draw.randrange(2, 5)]
-        self.actors: dict[str, Actor] = {}
         self.views: list[tuple[Any, Actor]] = []
         self.over: list[Run] = []
         self.followed: list[tuple[Run, MetricStream]] = []
@@ -151,16 +150,19 @@ class History:
         actor.crowded = config.concurrency > 1 or config.on_stuck == "replace"
         actor.replaced = config.on_stuck == "replace"
         view = self.operator.add_handler(name, actor, config)
-        self.actors[name] = actor
         self.views.append((view, actor))
 
     def scale(self, name: str, slots: int) -> Completion:
         """Change how many slots a worker has, which from then on is known to be crowded."""
         core = self.operator._core(name)  # the name may be another worker's in a moment
+        self._actor(core).crowded = True
+        return core.update({"concurrency": slots})
+
+    def _actor(self, core: WorkerCore) -> Actor:
+        """Return what a worker calls; not noted by name: it may be called before that is done."""
         actor = core.calls.handler
         assert isinstance(actor, Actor)
-        actor.crowded = True
-        return core.update({"concurrency": slots})
+        return actor
 
     def pause(self, name: str) -> None:
         """Pause a worker, and remember since when."""
@@ -245,7 +247,8 @@ class History:
 
     def logged(self, message: str, extra: dict[str, Any]) -> None:
         """Hold what the engine says about panics against the model."""
-        actor = self.actors.get(extra["worker"])
+        core = self.operator._cores.get(extra["worker"])
+        actor = None if core is None else self._actor(core)
         model = None if actor is None or actor.crowded else actor.model
         wrong: str | None = None
         if message.startswith("worker broke"):

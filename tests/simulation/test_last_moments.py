@@ -1,6 +1,7 @@
 """What comes in the last moment before a close or a removal, over many schedules."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 
 from smoothop import (
     AsyncContext,
+    Config,
     Context,
     HandleResult,
     MessageDroppedError,
     Operator,
+    OperatorClosedError,
     SmoothopError,
     StopTimeoutError,
     WorkerExistsError,
@@ -181,3 +184,88 @@ def _remove_and_end(machine: SimMachine, end: Callable[[Operator], object]) -> N
     end(operator)
     assert not thread.is_alive()
     operator.close()
+
+
+@pytest.mark.parametrize("run_in", ["pool", "thread"])
+def test_a_worker_that_is_asked_to_stop_only_after_a_second_close_still_stops(run_in: str) -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _close_twice(machine, run_in))
+
+
+def _close_twice(machine: SimMachine, run_in: str) -> None:
+    operator = Operator(_machine=machine)
+    ends: list[str] = []
+
+    class Idle:
+        def handle(self, ctx: Context) -> HandleResult:
+            return none(100)
+
+        def teardown(self, ctx: Context) -> None:
+            ends.append(ctx.worker)
+
+    names = ["a", "b", "c"]
+    views = [operator.add_handler(name, Idle(), Config(run_in=run_in)) for name in names]
+    operator.start_all()
+    machine.sleep(1)
+    machine.start(lambda: close_at_once(operator), "second")
+    dawdle(machine, 10)
+    close_at_once(operator)
+    machine.sleep(1)
+    assert [view.status for view in views] == ["stopped"] * 3
+    assert sorted(ends) == names
+
+
+def test_a_stop_of_one_that_is_about_to_line_up_leaves_the_others_their_threads() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _stop_while_another_starts(machine))
+
+
+def _stop_while_another_starts(machine: SimMachine) -> None:
+    launched = {"first": Latch(), "other": Latch()}
+    go_on = Latch()
+
+    class Held(deque[Any]):
+        def append(self, runner: Any) -> None:
+            super().append(runner)
+            launched[runner.name].set()
+            go_on.wait(machine, None)
+
+    operator = Operator(_machine=machine)
+    operator._shared_threads()._launched = Held()
+    for name, latch in launched.items():
+        operator.add_handler(name, lambda ctx: none(100), Config(run_in="pool"))
+        machine.start(lambda name=name: operator.start(name), f"starts {name}")
+        latch.wait(machine, None)
+    operator.stop("first").result()
+    go_on.set()
+    machine.sleep(1)
+    assert operator.worker("other").snapshot().handled == 1
+    assert operator.worker("first").snapshot().handled == 0
+    operator.close()
+
+
+def test_who_stops_all_while_another_closes_is_refused_or_waits_for_all() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _stop_all_while_another_closes(machine))
+
+
+def _stop_all_while_another_closes(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine)
+
+    def handle(ctx: Context) -> HandleResult:
+        ctx.wait(10)
+        machine.sleep(0.1)
+        return none()
+
+    view = operator.add_handler("slow", handle)
+    operator.start("slow")
+    machine.sleep(1)
+    machine.start(lambda: close_at_once(operator), "closer")
+    dawdle(machine, 10)
+    try:
+        operator.stop_all().wait()
+    except OperatorClosedError:
+        return
+    assert view.status == "stopped"

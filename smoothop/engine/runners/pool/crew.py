@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from smoothop.engine import logs
 from smoothop.engine.runners.pool.carrier import Carrier
+from smoothop.engine.runners.pool.runner import CARRIED
 
 if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
@@ -127,6 +128,11 @@ class Crew:
     def without_slot(self) -> list[Thread]:
         """Return the threads that are with no slot."""
         return [c.thread for c in self.carriers if c.runner is None and c.thread is not None]
+
+    def carried(self) -> int:
+        """Return how many slots are with a carrier, and have not ended."""
+        runners = [carrier.runner for carrier in self.carriers]
+        return sum(runner is not None and runner.place is CARRIED for runner in runners)
 
     def blockers(self) -> list[tuple[str, str]]:
         """Return the workers that hold a carrier now, each with its stack."""

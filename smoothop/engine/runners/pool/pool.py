@@ -73,6 +73,8 @@ class Pool:
         if self._slots and self._watch.alerted and not self.crew.somebody_rests():
             return
         with self.lock:
+            if runner.place is not LAUNCHED:  # another launch has seen to it, or a stop took it out
+                return
             if not self._slots:  # they stay as long as there are any
                 self._ensure_threads_for(runner)
             self._line_up_launched()
@@ -92,9 +94,10 @@ class Pool:
         If so it belongs to the caller now; otherwise it will find that it was woken.
         """
         with self.lock:
-            if runner.place is LAUNCHED:
-                self._line_up_launched()
             place = runner.place
+            if place is LAUNCHED:  # passed over when it is to line up
+                runner.place = GONE
+                return True
             if place is not PARKED and place is not READY:
                 runner.woken = True
                 return False
@@ -103,7 +106,7 @@ class Pool:
             return True
 
     def close(self) -> None:
-        """End all threads: at once, or as soon as they come back from a slot."""
+        """End all threads: at once, or when they come back from a slot and none is left behind."""
         with self.lock:
             self._closed = True
             self.crew.wake_idle()
@@ -135,7 +138,7 @@ class Pool:
                 if runner is not None:
                     runner.carrier, carrier.runner = carrier, runner
                     return runner
-                if self._closed:
+                if self._closed and not self._leaves_some():
                     self.crew.leaves(carrier)
                     return None
                 limit = self.crew.rests(carrier)
@@ -214,8 +217,10 @@ class Pool:
 
     def _line_up_launched(self) -> None:
         while self._launched:
-            self._slots += 1
-            self._enqueue(self._launched.popleft())
+            runner = self._launched.popleft()
+            if runner.place is LAUNCHED:
+                self._slots += 1
+                self._enqueue(runner)
 
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
@@ -227,8 +232,12 @@ class Pool:
     def _leave(self, runner: PoolRunner) -> None:
         runner.place = GONE
         self._slots -= 1
-        if not self._slots:
+        if not self._slots or (self._closed and not self._leaves_some()):
             self.crew.wake_idle()
+
+    def _leaves_some(self) -> bool:
+        """Tell whether no carrier is with some slot: whoever closes is still to ask it to stop."""
+        return bool(self._launched) or self._slots > self.crew.carried()
 
     def _forget(self, runner: PoolRunner) -> None:
         if runner.ticket is not None:
