@@ -24,13 +24,13 @@ def budget(**config):
 class Supervised(Supervision):
     """The state machine of a slot, with the budget of its run."""
 
-    def __init__(self, budget, *, is_set_up):
-        super().__init__(is_set_up=is_set_up)
+    def __init__(self, budget, first):
+        super().__init__(first)
         self.budget = budget
 
 
 def supervision(*, has_setup=False, **config):
-    return Supervised(budget(**config), is_set_up=not has_setup)
+    return Supervised(budget(**config), Step.SET_UP if has_setup else Step.CALL)
 
 
 def look(machine, now=0.0, *, away=None, paused=False, message=False):

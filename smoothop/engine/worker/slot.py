@@ -109,8 +109,7 @@ class Slot:
         self.reported: float | None = None
         self.receipt: Receipt | None = None
         # In a child process each slot has a handler of its own.
-        is_set_up = run.is_set_up and run.recipe is None
-        self.supervision = Supervision(is_set_up=is_set_up)
+        self.supervision = Supervision(CALL if run.is_set_up and run.recipe is None else SET_UP)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
         self._polling = self._make_context(self)
@@ -296,4 +295,3 @@ class Slot:
         receipt, self.receipt = self.receipt, None
         if receipt is not None:
             receipt.settle(None, (kind, text), cause)
-

@@ -180,21 +180,22 @@ class PanicBudget:
 class Supervision:
     """The state machine of one slot: told what happened, it answers what to do next."""
 
-    __slots__ = ("_broke", "_paused", "_set_up", "_wait")
+    __slots__ = ("_broke", "_due", "_paused", "_wait")
 
-    def __init__(self, *, is_set_up: bool) -> None:
-        self._set_up = is_set_up
+    def __init__(self, first: Step) -> None:
+        """Make one that begins with `first`."""
+        self._due = first  # when it does not wait
         self._broke = False
         self._wait: Wait | None = None
         self._paused = False
 
     def begin(self) -> Decision:
         """Answer what comes first."""
-        return CALL if self._set_up else SET_UP
+        return self._due
 
     def set_up(self) -> None:
         """`setup` returned."""
-        self._set_up = True
+        self._due = CALL
 
     def lose_setup(self, *, broke: bool) -> None:
         """What was set up is gone: `setup` comes next, when it is not time to wait.
@@ -202,7 +203,7 @@ class Supervision:
         Args:
             broke: it went by itself, which ends a sleep as a message does; a backoff goes on.
         """
-        self._set_up = False
+        self._due = SET_UP
         self._broke = broke
 
     def handled(self, result: HandleResult, now: float) -> Decision:
@@ -264,4 +265,4 @@ class Supervision:
                 return wait
             self._wait = None
         self._broke = False
-        return CALL if self._set_up else SET_UP
+        return self._due

@@ -83,7 +83,7 @@ class LoopTurn:
     # -- what the carrier does with it
 
     def begin(self, runner: LoopRunner) -> Any:
-        """Begin to drive `runner`, and who is due after it; return what it waits for, or `AT_END`."""
+        """Begin to drive `runner`, and who is due then; return what they wait for, or `AT_END`."""
         self._variables = runner.variables or self._blank
         self.steps = steps = self._drive(self._take(runner))
         return self._step(steps.send, None)
@@ -163,7 +163,7 @@ class LoopTurn:
         runner.turn = None  # last: until it is parked, it is here that it is called
 
     def _next(self) -> Slot | None:
-        """Park the slot and return the next, if one is due that can go on inside these variables."""
+        """Park the slot and return the next, if that is due and can go on in these variables."""
         crew, variables = self._crew, self._variables
         if not crew.due or crew.pauses or variables or variables is not self._blank:
             return None
@@ -176,7 +176,7 @@ class LoopTurn:
         return self._take(crew.due.popleft())
 
     async def _drive(self, slot: Slot) -> LeaveReason | None:
-        """Go on until nobody else is to be driven in here (``None``) or one has ended (then why)."""
+        """Go on until no other is to be driven in here (``None``) or one has ended (then why)."""
         decision = self._resumed(slot)
         while True:
             if decision is CALL:
