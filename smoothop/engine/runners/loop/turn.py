@@ -128,7 +128,7 @@ class LoopTurn:
     def _take(self, runner: LoopRunner) -> Slot:
         runner.turn = self
         runner.place = CARRIED
-        if runner.ticket:
+        if runner.ticket is not None:
             self._crew.forget(runner)
         self._runner = runner
         self.slot = slot = runner.slot
