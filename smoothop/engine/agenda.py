@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 T = TypeVar("T")
 
 Ticket: TypeAlias = "list[Any]"
-"""``[until, item]``, the entry itself; the item is ``None`` when it is not in the agenda any more."""
+"""``[until, item]``, the entry itself; without its item (``None``) it is not in the agenda."""
 
 _UNTIL: Final = itemgetter(0)
 
@@ -90,7 +90,7 @@ class Agenda(Generic[T]):
     def next_until(self) -> float | None:
         """Return when the next item is due; ``None`` when there is none."""
         while self._numbers:
-            times = [until for until, item in self._first_page() if item is not None]
+            times: list[float] = [until for until, item in self._first_page() if item is not None]
             if times:
                 return min(times)
             self._entries -= len(self._first_page())
