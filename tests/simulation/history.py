@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from concurrent.futures import Future
 from random import Random
 from threading import get_ident
@@ -60,6 +61,7 @@ class History:
         self.names = NAMES[: draw.randrange(2, 5)]
         self.views: list[tuple[Any, Actor]] = []
         self.over: list[Run] = []
+        self.threadless: Counter[str] = Counter()
         self.followed: list[tuple[Run, MetricStream]] = []
         self.run_ended: dict[Completion, Run] = {}
         self.paused: dict[WorkerCore, tuple[Pause, float]] = {}
@@ -95,7 +97,8 @@ class History:
         # What is stuck has to end: it does now, and only then have all threads ended.
         machine.sleep(20)
         self.ledger.check_at_end(abandoned=self.abandoned)
-        faults = lifecycle_faults((e.worker, e.event, e.reason) for e in lifecycle)  # type: ignore[union-attr]
+        told = [(e.worker, e.event, e.reason) for e in lifecycle]  # type: ignore[union-attr]
+        faults = lifecycle_faults(told, self.threadless)
         if faults:
             self.ledger.fail(faults)
         for view, actor in self.views:
@@ -253,6 +256,8 @@ class History:
         wrong: str | None = None
         if message.startswith("worker broke"):
             self.ledger.fail(f"{extra['worker']}: {message}: {extra}")
+        elif message.startswith("worker could not be started"):
+            self.threadless[extra["worker"]] += 1
         if model is None:
             return
         if message == "panic recovered":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -200,15 +201,25 @@ class RunModel:
         return None if attempts == most else f"gives up at {attempts} of {most}"
 
 
-def lifecycle_faults(events: Iterable[tuple[str, str, str | None]]) -> str | None:
-    """Return what is wrong in a history of ``(worker, event, reason)``."""
+def lifecycle_faults(
+    events: Iterable[tuple[str, str, str | None]], threadless: Counter[str]
+) -> str | None:
+    """Return what is wrong in a history of ``(worker, event, reason)``.
+
+    Args:
+        events: the history.
+        threadless: how many of each worker's starts got no thread: they stop without a reason.
+    """
     running: dict[str, bool] = {}
     for worker, event, reason in events:
         if (event == "started") == running.get(worker, False):
             return f"{worker} has {event} twice in a row"
-        # Without a reason stops only one for which there was no thread.
-        if event == "started" and reason is not None:
+        if event == "stopped" and reason is None:
+            threadless[worker] -= 1
+        elif (event == "stopped") != (reason in ("requested", "panic limit", "cancelled")):
             return f"{worker} has {event} for the reason {reason}"
         running[worker] = event == "started"
+    if any(threadless.values()):
+        return f"of starts without a thread, {threadless} were told wrongly"
     left = [worker for worker, runs in running.items() if runs]
     return f"{left} never stopped" if left else None

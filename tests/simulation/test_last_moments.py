@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -29,10 +30,10 @@ from smoothop.testing.carriers import Carriers
 SEEDS = 400
 
 
-def machines(carriers: Carriers) -> list[SimMachine]:
+def machines(carriers: Carriers, **style: float) -> list[SimMachine]:
     lines = (0.05, 0.2, 0.5)
     return [
-        SimMachine(seed, Style(eager=0.7, by_line=lines[seed % 3]), carriers)
+        SimMachine(seed, Style(eager=0.7, by_line=lines[seed % 3], **style), carriers)
         for seed in range(SEEDS)
     ]
 
@@ -269,3 +270,28 @@ def _stop_all_while_another_closes(machine: SimMachine) -> None:
     except OperatorClosedError:
         return
     assert view.status == "stopped"
+
+
+@pytest.mark.parametrize("run_in", ["pool", "thread"])
+def test_a_worker_without_a_thread_ends_once_whoever_stops_it(run_in: str) -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers, spawn_fails=1):
+            machine.run(lambda machine=machine: _stop_without_thread(machine, run_in))
+
+
+def _stop_without_thread(machine: SimMachine, run_in: str) -> None:
+    operator = Operator(_machine=machine)
+    view = operator.add_handler("name", lambda ctx: none(100), Config(run_in=run_in))
+    stream = view.metrics()
+
+    def stop() -> None:
+        dawdle(machine, 15)
+        operator.stop("name").result()
+
+    machine.start(stop, "stopper")
+    with suppress(SmoothopError):  # no thread; or none was needed, as the stop came first
+        operator.start("name")
+    machine.sleep(1)
+    assert view.status == "stopped"
+    assert [event.event for event in stream] == ["started", "stopped"]
+    operator.close()

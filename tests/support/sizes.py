@@ -7,6 +7,7 @@ whole would cost. No size is ever smaller than that of CI.
 from __future__ import annotations
 
 import os
+import signal
 from typing import Protocol
 
 import pytest
@@ -71,6 +72,8 @@ def _no_settings_of_this_machine() -> None:
     """Keep the settings of whoever runs the tests away from them, and from their children."""
     for name in [name for name in os.environ if name.startswith("SMOOTHOP_")]:
         del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell does for what it runs with &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -213,6 +213,7 @@ class Pool:
             self.crew.ensure()
         except RuntimeError:
             self._launched.remove(runner)
+            runner.place = GONE  # who asks it to stop from now on leaves its end to its launcher
             raise
 
     def _line_up_launched(self) -> None:
