@@ -107,6 +107,9 @@ def remade(
 _BARE_NONE: Final = remade(NONE, 0.0, None, None)
 _BARE_DONE: Final = remade(DONE, 0.0, None, None)
 
+# What `none` was last given, and what it returned: a handler mostly sleeps as long each time.
+_latest: tuple[Duration, HandleResult] = 0, _BARE_NONE
+
 
 def none(idle: Duration = 0) -> HandleResult:
     """Say that no work was there.
@@ -118,9 +121,14 @@ def none(idle: Duration = 0) -> HandleResult:
     Raises:
         ValueError: `idle` is negative, not finite or not a duration.
     """
+    global _latest  # noqa: PLW0603 - a pair: whoever reads it finds both of one call
     if idle == 0 and type(idle) is int:
         return _BARE_NONE
-    return remade(NONE, seconds(idle, "idle"), None, None)
+    given, made = _latest
+    if idle is not given:
+        made = remade(NONE, seconds(idle, "idle"), None, None)
+        _latest = idle, made
+    return made
 
 
 def done(result: Any = None) -> HandleResult:

@@ -356,9 +356,10 @@ class Operator:
         cores = self._all_of_open()
         let_go = hold_collector(len(cores))
         try:
-            for core in cores:
-                self._refuse_cancelled()
+            if cores:
+                self._refuse_cancelled()  # once: whom a cancellation has retired refuses, too
                 self._observers.started(self)
+            for core in cores:
                 core.start()
         finally:
             if let_go is not None:

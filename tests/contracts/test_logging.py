@@ -108,6 +108,29 @@ def test_the_backoff_after_a_panic_is_one_second_by_default(op, way, caplog):
     assert the_record(caplog, "backing off after panic").duration == 1.0
 
 
+def test_the_doubled_backoff_starts_again_when_a_call_has_returned(op, way, caplog):
+    calls, through = [], Gate()
+
+    async def handle(ctx):
+        calls.append(ctx)
+        if len(calls) == 3:
+            return done()
+        if len(calls) > 4:
+            through.open()
+            return none(3600)
+        raise ValueError
+
+    config = Config(panic_backoff=0.001, panic_backoff_max=1)
+    op.add_handler("w", way.handler(handle), config)
+    op.start("w")
+    through.wait()
+    op.stop("w").result(DEADLINE)
+    records = [one for one in caplog.records if one.message == "backing off after panic"]
+    first, doubled, again = [record.duration for record in records]
+    assert (first, again) == (0.001, 0.001)
+    assert doubled >= 0.0015
+
+
 def test_the_last_panic_is_logged_with_the_number_of_attempts(op, way, caplog):
     async def handle(ctx):
         raise ValueError

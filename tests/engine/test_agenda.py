@@ -101,7 +101,7 @@ def test_what_is_left_when_many_were_forgotten_comes_in_order():
     assert agenda.pop_due(9e9) == list(range(200, 400, 4))
 
 
-@pytest.mark.parametrize(("apart", "most"), [(PAGE / 100, 180), (2 * PAGE, 320)])
+@pytest.mark.parametrize(("apart", "most"), [(PAGE / 100, 100), (2 * PAGE, 240)])
 def test_an_entry_takes_few_bytes_and_some_more_if_it_is_alone_on_its_page(apart, most):
     agenda = Agenda()
     number, item = 100_000, object()
@@ -138,17 +138,18 @@ STEPS = st.lists(
 
 @given(STEPS, st.one_of(st.none(), st.integers(1, 3)), st.sampled_from([1.0, PAGE / 8]))
 def test_it_does_what_a_sorted_list_does(steps, most, apart):
-    agenda, model = Agenda(), []
+    agenda, model, tickets = Agenda(), [], []
     for what, number in steps:
         if what == "push":
             until = apart * number
-            model.append((until, agenda.push(until, number)))
+            model.append((until, len(tickets)))
+            tickets.append(agenda.push(until, number))
             model.sort()
-        elif what == "discard":
+        elif what == "discard" and number < len(tickets):
             kept = [entry for entry in model if entry[1] != number]
-            assert agenda.discard(number) == (len(kept) < len(model))
+            assert agenda.discard(tickets[number]) == (len(kept) < len(model))
             model = kept
-        else:
+        elif what == "pop":
             due = [entry for entry in model if entry[0] <= apart * number][:most]
             assert agenda.pop_due(apart * number, most) == [until / apart for until, _ in due]
             model = model[len(due) :]

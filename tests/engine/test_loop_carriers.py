@@ -162,6 +162,30 @@ def test_a_worker_with_setup_or_teardown_keeps_one_task_for_all_of_its_calls():
     run(main())
 
 
+def test_no_other_worker_is_driven_in_the_task_that_one_has_for_itself():
+    async def main():
+        class Handler:
+            async def setup(self, ctx):
+                pass
+
+            async def handle(self, ctx):
+                return done(asyncio.current_task())
+
+        async def its_task(ctx):
+            return asyncio.current_task()
+
+        async with Operator() as op:
+            op.add_handler("w", Handler(), ONLY)
+            op.start("w")
+            callers(op, "other")
+            for _ in range(2):
+                receipts = [await op.dispatch_async(n, its_task) for n in ("w", "other")]
+                own, others = [await receipt for receipt in receipts]
+                assert own is not others
+
+    run(main())
+
+
 def test_however_many_carriers_there_are_they_have_one_share_of_the_loop():
     async def main():
         rounds, seen = [0], []
@@ -213,6 +237,35 @@ def test_each_worker_has_context_variables_of_its_own_that_last_from_call_to_cal
             op.start("a")
             assert await called(op, "a", count) == 1
         assert variable.get() == 0
+
+    run(main())
+
+
+def test_workers_that_are_due_together_do_not_see_each_others_context_variables():
+    variable = contextvars.ContextVar("variable", default="unset")
+    tokens = []
+
+    async def keep(ctx):
+        tokens.append(variable.set(ctx.worker))
+
+    async def forget(ctx):
+        variable.reset(tokens.pop())
+
+    async def read(ctx):
+        return variable.get()
+
+    async def main():
+        async with Operator() as op:
+            callers(op, "a", "b", "c")
+
+            async def together(**calls):
+                receipts = [await op.dispatch_async(name, call) for name, call in calls.items()]
+                return [await receipt for receipt in receipts]
+
+            await together(b=keep)
+            assert await together(a=read, b=read, c=read) == ["unset", "b", "unset"]
+            await together(b=forget, c=keep)  # what b was in is empty, but not for others
+            assert await together(a=read, b=read, c=read) == ["unset", "unset", "c"]
 
     run(main())
 

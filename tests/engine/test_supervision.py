@@ -21,8 +21,16 @@ def budget(**config):
     return PanicBudget(Policy.of(Config(**config)))
 
 
+class Supervised(Supervision):
+    """The state machine of a slot, with the budget of its run."""
+
+    def __init__(self, budget, first):
+        super().__init__(first)
+        self.budget = budget
+
+
 def supervision(*, has_setup=False, **config):
-    return Supervision(budget(**config), is_set_up=not has_setup)
+    return Supervised(budget(**config), Step.SET_UP if has_setup else Step.CALL)
 
 
 def look(machine, now=0.0, *, away=None, paused=False, message=False):
@@ -30,7 +38,8 @@ def look(machine, now=0.0, *, away=None, paused=False, message=False):
 
 
 def panic(machine, now, jitter=0.0):
-    return machine.panicked(machine.budget.add(now), now, machine.budget.backoff(jitter))
+    attempts, backoff = machine.budget.add(now), machine.budget.backoff(jitter)
+    return machine.panicked(now, None if machine.budget.exhausted(attempts) else backoff)
 
 
 # -- the state machine
@@ -214,7 +223,7 @@ def test_the_backoff_is_constant_or_doubles_up_to_the_maximum(config, sleeps):
 def test_the_backoff_starts_again_when_handle_has_returned():
     machine = supervision(panic_backoff=1, panic_backoff_max=100)
     assert [panic(machine, 0.0).until for _ in range(3)] == [1, 2, 4]
-    machine.handled(done(), 0.0)
+    machine.budget.handled()
     assert [panic(machine, 0.0).until for _ in range(3)] == [1, 2, 4]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from smoothop.engine.current import enter_thread
+from smoothop.engine.runners.runner import OwnThread
 from smoothop.engine.runners.steps import handle, set_up, tear_down
 from smoothop.engine.texts import thread_stack
 from smoothop.engine.waiting import Waiter
@@ -36,7 +37,7 @@ def launch(
     with core.lock:  # the run may be over at once, and who waits for that waits for its thread
         thread = core.machine.spawn(lambda: _run(slot, at_end, sleep), f"smoothop-{slot.label}")
         core.keep_thread(slot.run, thread)
-    slot.stack = lambda: thread_stack(thread.ident)
+    slot.runner = OwnThread(lambda: thread_stack(thread.ident))
 
 
 def _run(slot: Slot, at_end: Callable[[], None], sleep: Sleep | None) -> None:

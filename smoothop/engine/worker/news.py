@@ -214,15 +214,17 @@ class WorkerNews:
     def lies_down(self, sleeper: Sleeper) -> bool:
         """A slot lies down, unless a message it would wake for is there already."""
         with self.lock:  # once for both: a worker that ticks comes by here each time
-            self._pack_calls()
+            sole = self.sole_call
+            if sole is None or self.calls_made is not None:
+                self._pack_calls()
+            else:  # as that does, for one
+                self.call_times, self.last = with_one_more(self.call_times, sole), sole
+                self.sole_call = None
             return self.mailbox.lie_down(sleeper)
 
     def _pack_calls(self) -> None:
         """Keep, with the lock, of the last calls only what takes little room."""
-        sole = self.sole_call
-        if sole is not None and self.calls_made is None:
-            self.call_times, self.last = with_one_more(self.call_times, sole), sole
-        elif calls := self.last_calls():
+        if calls := self.last_calls():
             self.call_times = packed(self.call_times, calls)
             self.last = calls[-1]
         self.sole_call = self.calls_made = None

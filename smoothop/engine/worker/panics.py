@@ -18,9 +18,10 @@ def panicked(slot: Slot, error: BaseException) -> Decision:
     with core.lock:
         counts = _counts(slot)
         if counts:
-            attempts = run.budget.add(now)
-            backoff = run.budget.backoff(core.machine.chance())
-            decision = slot.supervision.panicked(attempts, now, backoff)
+            budget = run.counting_budget()
+            attempts, backoff = budget.add(now), budget.backoff(core.machine.chance())
+            too_many = budget.exhausted(attempts)
+            decision = slot.supervision.panicked(now, None if too_many else backoff)
             if isinstance(decision, End):
                 # With the lock, so that a start that comes now is remembered, not taken for done.
                 run.leave("panic limit")

@@ -26,6 +26,7 @@ class Run:
         slots: those that have not ended, in the order of their launch; replaced, never changed,
             so others read it without the lock.
         wanted: how many slots there should be.
+        budget: that of its panics, from the first one on.
         begun: set by its first slot; a task that is cancelled before never gets there. The run
             itself is told of before, by who starts it.
         is_set_up: `setup` has succeeded, or there is none: the other slots may come, and
@@ -70,8 +71,7 @@ class Run:
     def __init__(self, core: WorkerCore) -> None:
         self._core = core
         self.config: Config = core.config
-        policies = core.operator._policies  # noqa: SLF001 - the engine's own door
-        self.budget: PanicBudget = PanicBudget(policies.of(core.config))
+        self.budget: PanicBudget | None = None
         self.begun = False
         self.recipe: bytes | None = core.recipe()
         self.is_set_up: bool = core.calls.setup is None and self.recipe is None
@@ -111,6 +111,13 @@ class Run:
         return self.handled + sum(slot.handled for slot in self.slots)
 
     # -- with the worker's lock
+
+    def counting_budget(self) -> PanicBudget:
+        """Return the budget, which the first panic makes."""
+        if self.budget is None:
+            policies = self._core.operator._policies  # noqa: SLF001 - the engine's own door
+            self.budget = PanicBudget(policies.of(self.config))
+        return self.budget
 
     def leave(self, reason: LeaveReason) -> bool:
         """Decide that it ends, unless that is decided; tell whether it is news."""

@@ -55,15 +55,13 @@ class Slot:
         receipt: that of the message being handled.
         handled: how many calls of `handle` have returned.
         waits_for: what its handler waits for without limit.
-        runner: who drives it, if that has to be told of a stop.
+        runner: who drives it, once it was launched.
         kill: ends the running call by force, which is a panic then, where that can be done.
-        stack: answers where the loop stands, as a traceback's text.
         waiter: who is to be woken when it sleeps; see `Sleeper`.
         for_message: whether a message ends that sleep.
     """
 
     __slots__ = (
-        "_budget",
         "_mailbox",
         "_make_context",
         "_message_only",
@@ -84,7 +82,6 @@ class Slot:
         "run",
         "runner",
         "since",
-        "stack",
         "supervision",
         "until",
         "waiter",
@@ -111,17 +108,14 @@ class Slot:
         self.until: float | None = None
         self.reported: float | None = None
         self.receipt: Receipt | None = None
-        self.stack: Callable[[], str] = _not_begun
         # In a child process each slot has a handler of its own.
-        is_set_up = run.is_set_up and run.recipe is None
-        self.supervision = Supervision(run.budget, is_set_up=is_set_up)
+        self.supervision = Supervision(CALL if run.is_set_up and run.recipe is None else SET_UP)
         self._make_context = AsyncContext if self.calls.is_async else Context
         # A call without a message changes nothing in its context, so one serves them all.
         self._polling = self._make_context(self)
         self._message_only = run.config.message_only
         self._monotonic = core.machine.monotonic
         self._mailbox = core.mailbox
-        self._budget = run.budget
 
     @property
     def label(self) -> str:
@@ -138,6 +132,11 @@ class Slot:
         """Whether the running call of `handle` has been reported as stuck."""
         since = self.since
         return since is not None and since == self.reported and self.phase is HANDLING
+
+    def stack(self) -> str:
+        """Return where the loop stands, as a traceback's text."""
+        runner = self.runner
+        return "(not begun yet)" if runner is None else runner.stack()
 
     # -- what the runner asks
 
@@ -224,7 +223,10 @@ class Slot:
                 receipt.settle(result.result)
             else:
                 self._settle_fail(receipt, result.error)
-        if status is DONE and not self._budget.in_a_row:
+        budget = self.run.budget
+        if budget is not None:  # there was a panic
+            budget.handled()
+        if status is DONE:
             return CALL
         return self.supervision.handled(result, now)
 
@@ -293,7 +295,3 @@ class Slot:
         receipt, self.receipt = self.receipt, None
         if receipt is not None:
             receipt.settle(None, (kind, text), cause)
-
-
-def _not_begun() -> str:
-    return "(not begun yet)"

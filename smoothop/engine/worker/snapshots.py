@@ -181,7 +181,8 @@ def _attempts(core: WorkerCore, run: Run | None) -> int:
     if run is None:
         return 0
     with core.lock:
-        return run.budget.attempts(core.machine.monotonic())
+        budget = run.budget
+        return 0 if budget is None else budget.attempts(core.machine.monotonic())
 
 
 def _called_at(slot: Slot) -> float | None:

@@ -142,6 +142,10 @@ class PanicBudget:
             self._times.append(now)
         return self.attempts(now)
 
+    def handled(self) -> None:
+        """A `handle` has returned."""
+        self.in_a_row = 0
+
     def attempts(self, now: float) -> int:
         """Return how many panics count at `now`: all of this run, or those in the window."""
         if not self._policy.window:
@@ -176,22 +180,22 @@ class PanicBudget:
 class Supervision:
     """The state machine of one slot: told what happened, it answers what to do next."""
 
-    __slots__ = ("_broke", "_paused", "_set_up", "_wait", "budget")
+    __slots__ = ("_broke", "_due", "_paused", "_wait")
 
-    def __init__(self, budget: PanicBudget, *, is_set_up: bool) -> None:
-        self.budget = budget
-        self._set_up = is_set_up
+    def __init__(self, first: Step) -> None:
+        """Make one that begins with `first`."""
+        self._due = first  # when it does not wait
         self._broke = False
         self._wait: Wait | None = None
         self._paused = False
 
     def begin(self) -> Decision:
         """Answer what comes first."""
-        return CALL if self._set_up else SET_UP
+        return self._due
 
     def set_up(self) -> None:
         """`setup` returned."""
-        self._set_up = True
+        self._due = CALL
 
     def lose_setup(self, *, broke: bool) -> None:
         """What was set up is gone: `setup` comes next, when it is not time to wait.
@@ -199,37 +203,37 @@ class Supervision:
         Args:
             broke: it went by itself, which ends a sleep as a message does; a backoff goes on.
         """
-        self._set_up = False
+        self._due = SET_UP
         self._broke = broke
 
     def handled(self, result: HandleResult, now: float) -> Decision:
         """`handle` returned `result`.
 
-        Runners may skip this call for a `done`, whose answer is always `Step.CALL`, provided no
-        panic came before it (`budget.in_a_row` is 0).
+        Runners may skip this call for a `done`, whose answer is always `Step.CALL`.
         """
-        self.budget.in_a_row = 0
         if not result.idle:
             return CALL
         # As `Wait(...)` does, but for a function in Python around it.
         until_then = (now + result.idle, result.status is NONE)
-        return self._waiting(tuple.__new__(Wait, until_then))
+        self._wait = wait = tuple.__new__(Wait, until_then)
+        return wait
 
     def out_of_messages(self) -> Decision:
         """A message-only worker found its mailbox empty."""
-        return self._waiting(FOR_A_MESSAGE)
+        self._wait = FOR_A_MESSAGE
+        return FOR_A_MESSAGE
 
-    def panicked(self, attempts: int, now: float, backoff: float) -> Wait | End:
+    def panicked(self, now: float, backoff: float | None) -> Wait | End:
         """An exception left `setup` or `handle`.
 
         Args:
-            attempts: what `PanicBudget.add` answered.
             now: the monotonic time.
-            backoff: what `PanicBudget.backoff` answered.
+            backoff: what `PanicBudget.backoff` answered; ``None``: it was one too many.
         """
-        if self.budget.exhausted(attempts):
+        if backoff is None:
             return End("panic limit")
-        return self._waiting(Wait(now + backoff, for_message=False))
+        self._wait = wait = Wait(now + backoff, for_message=False)
+        return wait
 
     def looked_up(
         self, away: LeaveReason | None, now: float, *, paused: bool, message: bool
@@ -261,8 +265,4 @@ class Supervision:
                 return wait
             self._wait = None
         self._broke = False
-        return CALL if self._set_up else SET_UP
-
-    def _waiting(self, wait: Wait) -> Wait:
-        self._wait = wait
-        return wait
+        return self._due

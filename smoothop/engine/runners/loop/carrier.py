@@ -69,19 +69,13 @@ class LoopCarrier:
                 waits_for = turn.begin(runner)
                 if waits_for is not AT_END:
                     await self._suspended(waits_for)
-                if self._is_marked():
+                if turn.is_marked():
                     return
                 if due and monotonic() > turn.fair_until:
                     await self._pause()
             if not crew.has_use_for_idle():
                 return
             await self._rest()
-
-    def _is_marked(self) -> bool:
-        """Tell whether a cancellation is left over, which the next slot would get: then it goes."""
-        task = self._turn.task
-        # Up to Python 3.12, one that was taken back before it arrived still comes.
-        return task.cancelling() > 0 or getattr(task, "_must_cancel", False)
 
     @coroutine
     def _suspended(self, waits_for: Any) -> Generator[Any, Any, None]:

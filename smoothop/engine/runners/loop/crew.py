@@ -62,7 +62,7 @@ class LoopCrew:
     # -- from any thread
 
     def call(self, runner: LoopRunner) -> None:
-        """Let `runner` look what there is to do.
+        """Let `runner` look what there is to do; the first time, let it begin.
 
         Raises:
             RuntimeError: the loop is closed.
@@ -92,9 +92,9 @@ class LoopCrew:
 
     def forget(self, runner: LoopRunner) -> None:
         """Take `runner` out of the agenda, if it is there."""
-        if runner.ticket:
+        if runner.ticket is not None:
             self._agenda.discard(runner.ticket)
-            runner.ticket = 0
+            runner.ticket = None
 
     def park(self, runner: LoopRunner) -> None:
         """Keep `runner`, which has lain down, until it is called or its time has come."""
@@ -150,7 +150,6 @@ class LoopCrew:
         elif place is CARRIED:
             runner.turn.called()  # type: ignore[union-attr]  # it is in one
         elif place is NEW:
-            runner.place = DUE
             self._begin_slot(runner)
         elif place is OVER:
             self._left(runner)
@@ -160,11 +159,12 @@ class LoopCrew:
         with self._lock:  # once for all of them
             parked = [runner for runner in runners if runner.place is PARKED]
             for runner in parked:
-                runner.place, runner.ticket = DUE, 0
+                runner.place, runner.ticket = DUE, None
         for runner in parked:
             self._put_on(runner)
 
     def _begin_slot(self, runner: LoopRunner) -> None:
+        runner.place = DUE
         self._keeper.add(runner)
         if runner.needs_own_task:
             runner.own_carrier = OwnCarrier(self, runner)

@@ -47,7 +47,7 @@ class LoopHost:
         """
         crew = self._crew or self._ready_crew()  # once there is one, it stays
         slot.run.loop_thread = crew.thread
-        LoopRunner(slot, crew).call()
+        crew.call(LoopRunner(slot, crew))
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:

@@ -11,6 +11,7 @@ from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.worker.supervision import End, LeaveReason
 
 if TYPE_CHECKING:
+    from smoothop.engine.agenda import Ticket
     from smoothop.engine.messages.mailbox import Sleeper
     from smoothop.engine.runners.loop.carrier import OwnCarrier
     from smoothop.engine.runners.loop.crew import LoopCrew
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 class LoopRunner:
     """Where a slot is, between its turns and in them, and what others want of it.
 
-    A parked one holds no task. `call`, `wake`, `asked_to_stop` and `abandoned` may be called from
+    A parked one holds no task. `wake`, `asked_to_stop`, `abandoned` and `stack` may be called from
     any thread; the rest belongs to the loop's.
 
     Attributes:
         slot: the slot.
         place: where it is.
-        ticket: that of its entry in the agenda, or 0.
+        ticket: that of its entry in the agenda, if it is there.
         task_name: what a task is called that drives it.
         variables: its context variables, which last from start to stop, once it has set one.
         sleeper: what it was registered as when it was parked, once it was.
@@ -50,7 +51,7 @@ class LoopRunner:
     def __init__(self, slot: Slot, crew: LoopCrew) -> None:
         self.slot = slot
         self.place: Place = NEW
-        self.ticket = 0
+        self.ticket: Ticket | None = None
         self.task_name = f"smoothop-{slot.label}"
         self.variables: VariableContext | None = None
         self.sleeper: Sleeper | None = None
@@ -58,7 +59,6 @@ class LoopRunner:
         self.turn: LoopTurn | None = None
         self._crew = crew
         slot.runner = self
-        slot.stack = self._stack
 
     @property
     def needs_own_task(self) -> bool:
@@ -71,14 +71,6 @@ class LoopRunner:
         return calls.setup is not None or calls.teardown is not None
 
     # -- from any thread
-
-    def call(self) -> None:
-        """Let it look what there is to do; the first time, let it begin.
-
-        Raises:
-            RuntimeError: the loop is closed.
-        """
-        self._crew.call(self)
 
     def wake(self) -> None:
         """See `Wakeable.wake`."""
@@ -104,6 +96,16 @@ class LoopRunner:
             self._crew.loop.call_soon_threadsafe(self._cancel_call)
         except RuntimeError:  # the loop is closed: nothing runs there any more
             pass
+
+    def stack(self) -> str:
+        """See `Runner.stack`."""
+        turn = self.turn
+        steps = None if turn is None else turn.steps
+        if steps is None:
+            return f"({self.place.value}: none of its code runs)"
+        if inspect.getcoroutinestate(steps) == inspect.CORO_RUNNING:
+            return thread_stack(self.slot.run.loop_thread)  # it holds up the whole loop
+        return frame_stack(awaited_frames(steps))
 
     # -- on the loop's thread
 
@@ -136,12 +138,3 @@ class LoopRunner:
         decision = self.slot.woken(self.sleeper)
         if isinstance(decision, End) and not self.slot.tears_down():  # as it is, once it is to stop
             self.finish(decision.reason)
-
-    def _stack(self) -> str:
-        turn = self.turn
-        steps = None if turn is None else turn.steps
-        if steps is None:
-            return f"({self.place.value}: none of its code runs)"
-        if inspect.getcoroutinestate(steps) == inspect.CORO_RUNNING:
-            return thread_stack(self.slot.run.loop_thread)  # it holds up the whole loop
-        return frame_stack(awaited_frames(steps))

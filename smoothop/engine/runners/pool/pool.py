@@ -217,15 +217,24 @@ class Pool:
             raise
 
     def _line_up_launched(self) -> None:
+        arrived = 0
         while self._launched:
             runner = self._launched.popleft()
             if runner.place is LAUNCHED:
-                self._slots += 1
-                self._enqueue(runner)
+                runner.place = READY
+                self._line.append(runner)
+                arrived += 1
+        if arrived:
+            self._slots += arrived
+            self._see_to_line()
 
     def _enqueue(self, runner: PoolRunner) -> None:
         runner.place = READY
         self._line.append(runner)
+        self._see_to_line()
+
+    def _see_to_line(self) -> None:
+        """See that somebody comes, or looks, for whom has just lined up."""
         nobody_new_comes = self.crew.coming or not self.crew.call_up_one()
         if nobody_new_comes and not self._watch.alerted and self.is_short():
             self._watch.alert()

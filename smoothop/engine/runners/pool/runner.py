@@ -12,6 +12,7 @@ from smoothop.engine.texts import thread_stack
 from smoothop.engine.worker.supervision import CALL, SET_UP, Decision, End
 
 if TYPE_CHECKING:
+    from smoothop.engine.agenda import Ticket
     from smoothop.engine.messages.mailbox import Sleeper
     from smoothop.engine.runners.pool.carrier import Carrier
     from smoothop.engine.runners.pool.pool import Pool
@@ -74,10 +75,9 @@ class PoolRunner:
         self._variables: VariableContext | None = None
         self.place = LAUNCHED
         self.woken = False
-        self.ticket: int | None = None
+        self.ticket: Ticket | None = None
         self.carrier: Carrier | None = None
         slot.runner = self
-        slot.stack = self.stack
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from smoothop.engine.runners import thread as thread_runner
 from smoothop.engine.runners.process.calls import ChildCalls
 from smoothop.engine.runners.process.doorstep import Doorstep
+from smoothop.engine.runners.runner import OwnThread
 from smoothop.engine.watching.observing import inside
 
 if TYPE_CHECKING:
@@ -39,5 +40,5 @@ def launch(slot: Slot) -> None:
             doorstep.close()
 
         thread_runner.launch(slot, at_end=end, sleep=doorstep.sleep)
-    own_stack = slot.stack
-    slot.stack = lambda: child_calls.stack() or own_stack()
+    in_parent = slot.runner.stack  # type: ignore[union-attr]  # it was launched just now
+    slot.runner = OwnThread(lambda: child_calls.stack() or in_parent())
