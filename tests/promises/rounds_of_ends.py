@@ -25,6 +25,7 @@ from pathlib import Path
 from smoothop.cli.main import main
 
 AT_ONCE = 6
+LIFE = 99  # no number of a descriptor that belongs to an object: that would close it before the end
 TOO_LONG = 20.0
 IMPORTED = (
     "smoothop.cli.application",
@@ -64,10 +65,11 @@ class Run:
             fcntl.ioctl(out, termios.TIOCSCTTY, 0)
         for number in (0, 1, 2):
             os.dup2(out, number)
-        os.dup2(life, 3)
-        os.closerange(4, 256)
-        os.environ["ACME_LIFE"] = f"/proc/{os.getpid()}/fd/3"
-        os.write(3, b".")
+        os.dup2(life, LIFE)
+        os.closerange(4, LIFE)  # 3 is the selector's, whose object is here as well
+        os.closerange(LIFE + 1, 256)
+        os.environ["ACME_LIFE"] = f"/proc/{os.getpid()}/fd/{LIFE}"
+        os.write(LIFE, b".")
         sys.exit(main(arguments))
 
     def _exec(self, arguments: list[str], life: int, out: int) -> int:

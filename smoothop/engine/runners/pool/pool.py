@@ -120,6 +120,7 @@ class Pool:
         """Know, in a forked child, that there are no threads; its one thread may be a carrier."""
         self.lock = self.machine.lock()  # who held the other one is not in this process
         self._closed = True
+        self._slots = 0
         self._launched.clear()
         self._line.clear()
         self.crew.forget_all()
