@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ CROWD: Final = 1_000
 """Workers that block once."""
 BLOCKED_FOR: Final = 0.05
 HOUR: Final = 3600
+AWAKE_AT_MOST: Final = 64  # those that somebody is just putting down
 LIMIT: Final = 120.0
 """Seconds after which a measurement that waits for workers fails."""
 
@@ -46,9 +48,13 @@ class Timekeeper:
 
 
 class Idle:
-    """Never has work."""
+    """Never has work, and says that it has found that out."""
+
+    def __init__(self, found_out: Countdown) -> None:
+        self.found_out = found_out
 
     def handle(self, _: Context) -> HandleResult:
+        self.found_out()
         return none(HOUR)
 
 
@@ -80,19 +86,17 @@ class Countdown:
     """Says when so many have come."""
 
     def __init__(self, count: int) -> None:
-        self._left = count
-        self._lock = threading.Lock()
-        self._none_left = threading.Event()
+        self._count = count
+        self._came = itertools.count(1)  # a step of it is one step of the interpreter: no lock
+        self._all = threading.Event()
 
     def __call__(self) -> None:
-        with self._lock:
-            self._left -= 1
-            if not self._left:
-                self._none_left.set()
+        if next(self._came) == self._count:
+            self._all.set()
 
     def wait(self) -> None:
-        if not self._none_left.wait(LIMIT):
-            raise TimeoutError(f"{self._left} have not come within {LIMIT:g} s")
+        if not self._all.wait(LIMIT):
+            raise TimeoutError(f"of {self._count} not all have come within {LIMIT:g} s")
 
 
 Made = Callable[[object], object]
@@ -180,10 +184,11 @@ def wake(made: Made, config: Config, scale: Scale) -> float:
 def idle(count: int, made: Made, config: Config, scale: Scale) -> Figures:
     """Measure workers that have nothing to do; started is who has found that out.
 
-    That the last one has is seen from its own count, which it writes for that; of the others a
-    look at their phases sees it.
+    That all of them sleep by then is looked at when the time has been taken, as a look at very many
+    takes long.
     """
-    handler = made(Idle())
+    all_found_out = Countdown(count)
+    handler = made(Idle(all_found_out))
     before = resident()
     operator = Operator(close_timeout=LIMIT)
     began = time.perf_counter()
@@ -193,11 +198,11 @@ def idle(count: int, made: Made, config: Config, scale: Scale) -> Figures:
     workers = operator.workers()
     start = time.perf_counter()
     operator.start_all()
-    while any(worker.phase != "idle" for worker in workers[:: max(1, count // 100)]) or any(
-        worker.phase != "idle" for worker in workers
-    ):
-        time.sleep(0.005)
+    all_found_out.wait()
     started = time.perf_counter()
+    awake = sum(worker.phase != "idle" for worker in workers)
+    if awake > AWAKE_AT_MOST:
+        raise RuntimeError(f"{awake} of {count} workers do not sleep yet")
     memory = (resident() - before) / count
     core = _core_used(scale)
     stop = time.perf_counter()
