@@ -673,6 +673,7 @@ class Operator:
         from smoothop.engine.runners.loop.host import LoopHost  # noqa: PLC0415 - it imports asyncio
 
         with self._lock:
+            self._refuse_closed()  # nobody would close it
             if self._host is None:
                 self._host = LoopHost(self._machine, self._logger, None)
             return self._host
@@ -683,6 +684,7 @@ class Operator:
         if pool is not None:
             return pool
         with self._lock:
+            self._refuse_closed()  # the same
             if self._pool is None:
                 self._pool = Pool(self._machine, self._logger, self._pool_size)
             return self._pool

@@ -91,6 +91,50 @@ def _launch_late(machine: SimMachine) -> None:
     assert late.status == "stopped"
 
 
+@pytest.mark.parametrize("run_in", ["thread", "pool"])
+def test_a_start_that_a_close_overtakes_leaves_no_thread_behind(run_in: str) -> None:
+    machine = SimMachine(1)
+    # It ends only if all threads do.
+    machine.run(lambda: _launch_after_close(machine, run_in))
+
+
+def _launch_after_close(machine: SimMachine, run_in: str) -> None:
+    launching, closed = Latch(), Latch()
+
+    class Slow(logging.Logger):
+        def log(self, _level: int, message: object, *_: object, **_extra: object) -> None:
+            if message == "starting worker":
+                launching.set()
+                closed.wait(machine, None)
+
+    async def handle(ctx: AsyncContext) -> HandleResult:
+        return none(10)
+
+    operator = Operator(_machine=machine, logger=Slow("slow"))
+    late = operator.add_handler(
+        "late",
+        handle if run_in == "thread" else lambda ctx: none(10),
+        Config(run_in=run_in),
+    )
+    refused: list[str] = []
+
+    def start() -> None:
+        try:
+            operator.start("late")
+        except SmoothopError as error:
+            refused.append(str(error))
+
+    starter = machine.start(start, "starter")
+    launching.wait(machine, None)
+    close_at_once(operator)
+    closed.set()
+    starter.join()
+    assert refused == ["worker late could not be started: the operator is closed"]
+    assert late.status == "stopped"
+    assert operator._pool is None
+    assert operator._host is None
+
+
 def test_a_message_that_is_being_taken_while_close_gives_up_has_an_outcome() -> None:
     machine = SimMachine(2)
     machine.run(lambda: _take_late(machine))
