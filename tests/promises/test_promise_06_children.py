@@ -60,7 +60,10 @@ def one_round(op):
     assert op.stop_all().wait(DEADLINE)
     assert truth == dict.fromkeys(SHAPES, True)
     for shape, receipt in inside.items():
-        assert SHAPES[shape] in how_it_ended(receipt)
+        ended = how_it_ended(receipt)
+        # With eleven at once on a busy machine, its 50 ms can outlast the grace.
+        overdue = shape == "leave_late" and took[shape] > GRACE and TERMINATED in ended
+        assert SHAPES[shape] in ended or overdue
     return took
 
 
