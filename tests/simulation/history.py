@@ -139,8 +139,8 @@ class History:
                 self.ledger.fail(f"close gave up on a worker that can stop: {error}")
         # With a timeout of its own it may drop a message whose handler is just about to return.
         self.abandoned |= timeout is not None
-        # A worker that is just taking a message settles it itself, in the next few steps.
-        self.machine.sleep(0.001)
+        # Who is just taking a message settles it, in the next few steps; each may take its time.
+        self.machine.sleep(0.001 if self.exact else 1)
         self.ledger.check_settled()
 
     def add(self, name: str, draw: Random) -> None:
