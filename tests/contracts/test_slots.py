@@ -148,6 +148,7 @@ def test_the_panic_limit_of_all_slots_together_ends_the_worker(op, way):
     let_go(held)
     receipts[0].result(DEADLINE)
     assert ends.get(DEADLINE).reason == "panic limit"
+    op.stop("w").result(DEADLINE)
     shown = crew.view.snapshot()
     assert (shown.phase, shown.stop_reason, shown.panics) == ("failed", "panic limit", 2)
     assert crew.log == ["setup", ("teardown", 0)]
