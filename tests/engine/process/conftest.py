@@ -1,5 +1,7 @@
 """Workers in child processes that do what their messages say."""
 
+import socket
+
 import pytest
 from support.gates import DEADLINE
 from support.obedient import Obedient
@@ -35,3 +37,12 @@ def ask(op):
         return op.dispatch(worker, message).result(DEADLINE)
 
     return ask
+
+
+@pytest.fixture
+def ends():
+    """Both ends of what a parent and its child talk by."""
+    one, other = socket.socketpair()
+    yield one, other
+    one.close()
+    other.close()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -53,14 +52,6 @@ def test_much_or_what_may_run_code_is_not(message):
 
 
 # -- an order
-
-
-@pytest.fixture
-def ends():
-    one, other = socket.socketpair()
-    yield one, other
-    one.close()
-    other.close()
 
 
 def test_an_order_that_is_begun_is_sent_once_and_whole(ends):
@@ -170,14 +161,16 @@ def interrupted(at, call):
         interruption = Interruption(at)
         sys.setprofile(interruption)
         try:
-            call()
+            receipt = call()
         except KeyboardInterrupt:
             return True
         finally:
             sys.setprofile(None)
         if interruption.was_late:
             return False
-        # Nothing was handed over: the worker did not sleep yet.
+        # Nothing was handed over: the worker did not sleep yet. Nor would it ever, if it were sent
+        # one message after the other until its mailbox is full.
+        receipt.result(DEADLINE)
 
 
 def test_a_sender_that_is_interrupted_at_any_step_harms_nobody(op, add, ask):
@@ -186,6 +179,7 @@ def test_a_sender_that_is_interrupted_at_any_step_harms_nobody(op, add, ask):
 
     def send():
         sent.append(op.dispatch("w", ("echo",)))
+        return sent[-1]
 
     while interrupted(at, send):
         (handled, _) = ask("count")

@@ -1,20 +1,11 @@
 """Frames over sockets."""
 
-import socket
 import threading
 
 import pytest
 
 from smoothop.engine.runners.process import wire
 from smoothop.engine.runners.process.side import Side
-
-
-@pytest.fixture
-def ends():
-    one, other = socket.socketpair()
-    yield one, other
-    one.close()
-    other.close()
 
 
 def test_frames_arrive_whole_and_in_order_whatever_their_size(ends):
