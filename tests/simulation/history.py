@@ -140,7 +140,7 @@ class History:
         # With a timeout of its own it may drop a message whose handler is just about to return.
         self.abandoned |= timeout is not None
         # Who is just taking a message settles it, in the next few steps; each may take its time.
-        self.machine.sleep(0.001 if self.exact else 1)
+        self.machine.sleep(0.001 if self.exact else 10)
         self.ledger.check_settled()
 
     def add(self, name: str, draw: Random) -> None:

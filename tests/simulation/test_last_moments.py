@@ -51,6 +51,26 @@ def close_at_once(operator: Operator) -> None:
         pass
 
 
+class ClosedInBetween:
+    """The mailbox, of an operator that is closed when the first message has just been taken."""
+
+    def __init__(self, mailbox: Mailbox, machine: SimMachine, operator: Operator) -> None:
+        self.mailbox = mailbox
+        self.machine = machine
+        self.operator = operator
+        self.then: Callable[[], None] = lambda: None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.mailbox, name)
+
+    def take(self) -> object:
+        taken = self.mailbox.take()
+        if not self.operator.is_closing:
+            self.machine.start(lambda: close_at_once(self.operator), "closer").join()
+            self.then()
+        return taken
+
+
 def test_a_worker_launched_while_its_loop_closes_still_comes_to_its_end() -> None:
     machine = SimMachine(1)
     machine.run(lambda: _launch_late(machine))
@@ -152,28 +172,32 @@ def _take_late(machine: SimMachine) -> None:
     machine.sleep(0.5)
     slot = operator._cores["slow"].run.slots[0]
 
-    class ClosedInBetween:
-        """The mailbox, of an operator that is closed when a message has just been taken."""
-
-        def __init__(self, mailbox: Mailbox) -> None:
-            self.mailbox = mailbox
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self.mailbox, name)
-
-        def take(self) -> object:
-            taken = self.mailbox.take()
-            machine.start(lambda: close_at_once(operator), "closer").join()
-            return taken
-
     operator.dispatch("slow", "first")
     machine.sleep(2)
-    slot._mailbox = ClosedInBetween(slot._mailbox)
+    slot._mailbox = ClosedInBetween(slot._mailbox, machine, operator)
     receipt = operator.dispatch("slow", "late")
     machine.sleep(1)
     assert handled == [None, "first", None]
     with pytest.raises(MessageDroppedError, match="the operator was closed"):
         receipt.result()
+
+
+def test_close_settles_what_a_removal_that_is_held_up_has_not_come_to() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _remove_held_up(machine))
+
+
+def _remove_held_up(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine)
+    operator.add_handler("idle", lambda ctx: none(10))
+    receipts = [operator.dispatch("idle", number) for number in range(3)]
+    core = operator._cores["idle"]
+    box = core.mailbox = ClosedInBetween(core.mailbox, machine, operator)
+    done_by_then: list[bool] = []
+    box.then = lambda: done_by_then.extend(receipt.done() for receipt in receipts)
+    operator.remove_handler("idle").result()
+    assert done_by_then == [False, True, True]
+    assert all(receipt.done() for receipt in receipts)
 
 
 def test_a_late_second_removal_leaves_alone_who_has_the_name_by_then() -> None:

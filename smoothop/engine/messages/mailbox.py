@@ -183,13 +183,6 @@ class Mailbox:
         for sender in senders:
             sender.waiter.wake()
 
-    def drain(self) -> list[Receipt]:
-        """Return the messages that wait and forget them; each goes here or to the worker."""
-        receipts = []
-        while (receipt := self.take()) is not None:
-            receipts.append(receipt)
-        return receipts
-
     def wake_all(self) -> None:
         """Wake every sleeper, whatever it sleeps for."""
         with self.lock:

@@ -178,8 +178,12 @@ class WorkerCore(WorkerSlots):
         self.end_streams()
 
     def drop_waiting(self, why: str) -> None:
-        """Settle the receipts of all messages that wait."""
-        for receipt in self.mailbox.drain():
+        """Settle the receipts of all messages that wait.
+
+        One after the other: whoever else comes to do so, as close does, settles those that this
+        one has not come to.
+        """
+        while (receipt := self.mailbox.take()) is not None:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
     def abandon(self, why: str) -> None:
