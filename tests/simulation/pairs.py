@@ -38,6 +38,7 @@ class State(NamedTuple):
     slots: int = 1
     paused: bool = False
     bomb: bool = False  # a message waits at which the worker will stop by its panic limit
+    in_hand: bool = False  # the pause came when that message was maybe being handled already
 
 
 Answer = tuple[State, str]
@@ -46,8 +47,8 @@ Answer = tuple[State, str]
 def answers(state: State, call: str) -> Iterator[Answer]:
     """Yield what `call` may answer and leave behind in `state`."""
     if call == "crash":
-        if state.running and state.bomb and not state.paused:
-            yield state._replace(running=False, bomb=False), ""
+        if state.running and state.bomb and (state.in_hand or not state.paused):
+            yield state._replace(running=False, bomb=False, in_hand=False), ""
         return
     if call == "closing":
         yield state._replace(closing=True), ""
@@ -82,11 +83,14 @@ def _answer(state: State, call: str) -> State:
     changes: dict[str, dict[str, Any]] = {
         "dispatch": {},
         "start": {"running": True},
-        "stop": {"running": False},
-        "ask": {"running": False},  # a stop that nobody waits for
+        "stop": {"running": False, "in_hand": False},
+        "ask": {"running": False, "in_hand": False},  # a stop that nobody waits for
         "update": {"size": 9},
         "scale": {"slots": 2},
-        "pause": {"paused": True},
+        "pause": {
+            "paused": True,
+            "in_hand": state.in_hand if state.paused else state.running and state.bomb,
+        },
         "resume": {"paused": False},
         "remove": {"exists": False, "leaving": True, "running": False, "bomb": False},
     }
@@ -106,7 +110,8 @@ def outcomes(state: State, one: tuple[str, ...], two: tuple[str, ...]) -> set[An
             todo += [(then, i, j + 1, ones, (*twos, a)) for then, a in answers(now, two[j])]
         crashes = list(answers(now, "crash"))
         todo += [(then, i, j, ones, twos) for then, _ in crashes]
-        if i == len(one) and j == len(two) and not crashes:
+        is_at_rest = not crashes or now.paused  # what was not in hand at the pause stays
+        if i == len(one) and j == len(two) and is_at_rest:
             found.add((tuple(filter(None, ones)), tuple(filter(None, twos)), visible(now)))
     return found
 
@@ -121,7 +126,7 @@ def visible(state: State) -> State:
         return State(closed=True)
     if not state.exists:
         return State(exists=False)
-    return state._replace(leaving=False, closing=False, bomb=False)
+    return state._replace(leaving=False, closing=False, bomb=False, in_hand=False)
 
 
 class Collision:
