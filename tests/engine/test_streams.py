@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from smoothop import Operator, done
+from smoothop import LifecycleEvent, Operator, done
 
 
 class Recorder:
@@ -39,3 +39,15 @@ def test_a_stream_that_nobody_refers_to_is_detached_from_its_worker():
         del stream
         gc.collect()
         assert core.audience.listeners == ()
+
+
+def test_an_event_on_its_way_when_a_stream_ends_does_not_come_after_the_end():
+    with Operator() as operator:
+        worker = operator.add_handler("worker", lambda _: done())
+        stream = worker.metrics(kinds=("lifecycle",))
+        core = operator._core("worker")
+        listeners = core.audience.lifecycle  # somebody who tells has looked who listens
+        stream.close()
+        core.publish(listeners, (LifecycleEvent, "worker", 0.0, "started", None))
+        assert stream.get(timeout=0) is None
+        assert stream.dropped == 0

@@ -69,9 +69,11 @@ class Ring:
         return self.worker is None or self.worker == name
 
     def put(self, raw: RawEvent, exception: BaseException | None = None, /) -> None:
-        """Add an event; never blocks."""
+        """Add an event, unless it comes after the end; never blocks."""
         del exception  # events keep errors as text
         with self._lock:
+            if self.ended:  # whoever puts it saw who listens before that
+                return
             if len(self._items) >= self._maxsize:
                 self._items.popleft()
                 self.dropped += 1
