@@ -23,6 +23,7 @@ from smoothop import (
 )
 from smoothop.engine.messages.mailbox import Mailbox
 from smoothop.engine.waiting import Latch
+from smoothop.engine.watching.streams import RawEvent, Ring
 from smoothop.engine.worker.core import WorkerCore
 from smoothop.engine.worker.history import Pause
 from smoothop.engine.worker.run import Run
@@ -81,7 +82,8 @@ class History:
             pool_size=self.pool_size,
             _machine=machine,
         )
-        lifecycle = self.operator.metrics(maxsize=100_000, kinds=("lifecycle",))
+        lifecycle = _Unending(machine, 100_000, frozenset({"lifecycle"}))
+        self.operator._rings.append(lifecycle)
         for name in self.names:
             self.add(name, draw)
             if draw.random() < 0.6:
@@ -97,7 +99,7 @@ class History:
         # What is stuck has to end: it does now, and only then have all threads ended.
         machine.sleep(20)
         self.ledger.check_at_end(abandoned=self.abandoned)
-        told = [(e.worker, e.event, e.reason) for e in lifecycle]  # type: ignore[union-attr]
+        told = [(worker, event, reason) for _, worker, _, event, reason in lifecycle.all()]
         faults = lifecycle_faults(told, self.threadless)
         if faults:
             self.ledger.fail(faults)
@@ -270,6 +272,19 @@ class History:
             wrong = model.interrupted()
         if wrong:
             self.ledger.fail(f"{extra['worker']}: {wrong}")
+
+
+class _Unending(Ring):
+    """Goes on when the operator is closed: the workers that it gave up on stop later."""
+
+    __slots__ = ()
+
+    def end(self) -> None:
+        """See `Ring.end`: it does not."""
+
+    def all(self) -> list[RawEvent]:
+        """Return all events there were."""
+        return list(self._items)
 
 
 def _has_room(box: Mailbox) -> bool:
