@@ -363,3 +363,119 @@ def _stop_without_thread(machine: SimMachine, run_in: str) -> None:
     assert view.status == "stopped"
     assert [event.event for event in stream] == ["started", "stopped"]
     operator.close()
+
+
+def test_of_two_that_are_launched_beside_one_idle_thread_none_waits_for_the_other() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _launch_two(machine))
+
+
+def _launch_two(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine)
+
+    def block(ctx: Context) -> HandleResult:
+        ctx.wait(60)
+        return none(1000)
+
+    for name in ("sleeper", "x", "y"):
+        handler = (lambda ctx: none(1000)) if name == "sleeper" else block
+        operator.add_handler(name, handler, Config(run_in="pool"))
+    operator.start("sleeper")
+    machine.sleep(1)  # its thread is idle, and the watch sleeps
+    starters = [machine.start(lambda n=n: operator.start(n), n) for n in ("x", "y")]
+    for starter in starters:
+        starter.join()
+    machine.sleep(30)
+    assert [operator.worker(name).phase for name in ("x", "y")] == ["handling", "handling"]
+    operator.close()
+
+
+def test_a_stop_that_overtakes_a_launch_into_an_exhausted_pool_ends() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _stop_before_launch(machine))
+
+
+def _stop_before_launch(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine, pool_size=1)
+
+    def block(ctx: Context) -> HandleResult:
+        machine.sleep(3600)
+        return none()
+
+    operator.add_handler("blocker", block, Config(run_in="pool"))
+    operator.add_handler("late", lambda ctx: none(), Config(run_in="pool"))
+    operator.start("blocker")
+    machine.sleep(1)
+    starter = machine.start(lambda: operator.start("late"), "starter")
+    dawdle(machine, 15)
+    assert operator.stop("late").wait(600)
+    starter.join()
+    operator.stop("late").result()
+    close_at_once(operator)
+
+
+def test_a_loop_that_is_wanted_after_the_close_is_not_made() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _want_loop_late(machine))  # it ends only if all threads do
+
+
+def _want_loop_late(machine: SimMachine) -> None:
+    launching, closed = Latch(), Latch()
+
+    class Slow(logging.Logger):
+        holds = False
+
+        def log(self, _level: int, message: object, *_: object, **_extra: object) -> None:
+            if message == "starting worker" and self.holds:
+                launching.set()
+                closed.wait(machine, None)
+
+    async def handle(ctx: AsyncContext) -> HandleResult:
+        return none(10)
+
+    logger = Slow("slow")
+    operator = Operator(_machine=machine, logger=logger)
+    operator.add_handler("late", handle)
+    errors: list[str] = []
+
+    def start() -> None:
+        try:
+            operator.start("late")
+        except SmoothopError as error:
+            errors.append(str(error))
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("no thread")
+
+    spawn, machine.spawn = machine.spawn, no_thread
+    start()  # so there is a host, which has no loop
+    machine.spawn = spawn
+    logger.holds = True
+    starter = machine.start(start, "starter")
+    launching.wait(machine, None)
+    close_at_once(operator)
+    closed.set()
+    starter.join()
+    why = "worker late could not be started: "
+    assert errors == [why + "no thread", why + "the operator is closed"]
+
+
+def test_two_new_sizes_of_a_mailbox_leave_it_with_the_one_that_its_config_has() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _resize_twice(machine))
+
+
+def _resize_twice(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine)
+    view = operator.add_handler("w", lambda ctx: none(10))
+    threads = [
+        machine.start(lambda size=size: operator.update_config("w", mailbox_size=size), f"{size}")
+        for size in (1, 100)
+    ]
+    for thread in threads:
+        thread.join()
+    assert view.snapshot().mailbox_size == view.config.mailbox_size
+    operator.close()

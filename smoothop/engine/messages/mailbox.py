@@ -95,16 +95,15 @@ class Mailbox:
         with self.lock:
             if self.refusal is not None:
                 raise self.refusal()
-            queue = self.queue
-            if self.senders or len(queue) >= self.size:
+            if self.senders or len(self.queue) >= self.size:
                 return False
             # As `_accept` does: a call less for each message.
             receipt.accepted_at = self.accepted_at = self._monotonic()
             if self._core.audience.dispatch:
                 self._core.accepted()
-            if queue is _NOBODY:
-                queue = self.queue = deque()
-            queue.append(receipt)
+            if self.queue is _NOBODY:
+                self._need_queue()
+            self.queue.append(receipt)
             sleeper = self._taken_sleeper() if self.sleepers else None
         if sleeper is not None:
             sleeper.wake()
@@ -205,8 +204,16 @@ class Mailbox:
         if self._core.audience.dispatch:  # first: once it is in the queue, it may be handled
             self._core.accepted()
         if self.queue is _NOBODY:
-            self.queue = deque()
+            self._need_queue()
         self.queue.append(receipt)
+
+    def _need_queue(self) -> None:
+        """Make the queue for the first message."""
+        made: deque[Receipt] = deque()
+        # A signal handler that sends a message to this worker may have come in between, up to here
+        # but not between the next two steps: nothing is called there.
+        if self.queue is _NOBODY:
+            self.queue = made
 
     def _taken_sleeper(self) -> Wakeable | None:
         for sleeper in self.sleepers:

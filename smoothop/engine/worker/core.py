@@ -131,6 +131,7 @@ class WorkerCore(WorkerSlots):
             if self.mailbox.refusal is not None:
                 raise self.mailbox.refusal()
             self.config = replace(self.config, **changes)
+            self.mailbox.resize(self.config.mailbox_size)
             run = self.run
             scale = run is not None and not run.leaving and slots_only
             again = run is not None and not scale and (self._start_again or not run.leaving)
@@ -147,7 +148,6 @@ class WorkerCore(WorkerSlots):
             else:
                 run.ended = (*run.ended, in_force)
         self.note("config changed", ", ".join(f"{name}={new!r}" for name, new in changes.items()))
-        self.mailbox.resize(self.config.mailbox_size)
         if run is None:
             in_force.succeed()
         elif scale:

@@ -255,6 +255,12 @@ class WorkerSlots(WorkerNews):
         Raises:
             RuntimeError: the system gives no thread.
         """
+        self._launch_slot(slot)
+        # It is registered now; whoever stops it sets the flag, then tells who is registered.
+        if slot.run.stopping and slot.runner is not None:
+            slot.runner.asked_to_stop()
+
+    def _launch_slot(self, slot: Slot) -> None:
         if self.calls.is_async:
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
         elif slot.run.config.run_in == "pool":

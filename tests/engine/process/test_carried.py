@@ -1,5 +1,6 @@
 """Exceptions on their way from one process to another."""
 
+import dataclasses
 import pickle
 import threading
 
@@ -69,3 +70,16 @@ def test_a_traceback_of_any_length_is_cut_to_its_end():
     text = str(sent(error).__cause__)
     assert len(text) < LONGEST + 200
     assert text.endswith("the end")
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    pass
+
+
+def test_one_whose_class_lets_nothing_be_set_arrives_with_its_cause():
+    error = FrozenError()
+    BaseException.__dict__["__cause__"].__set__(error, KeyError("cause"))
+    came = sent(error)
+    assert type(came) is FrozenError
+    assert isinstance(came.__cause__, KeyError)

@@ -23,6 +23,8 @@ from smoothop import (
 from smoothop.engine.runners.process import attendant, wire
 from smoothop.engine.runners.process.beginning import Beginning
 from smoothop.engine.runners.process.child import Child
+from smoothop.engine.runners.process.inside import messenger
+from smoothop.engine.runners.process.inside.termination import Termination
 from smoothop.engine.runners.process.orders import Order
 from smoothop.engine.runners.process.recipe import recipe
 from smoothop.handlers import handler_calls
@@ -89,7 +91,12 @@ def test_each_slot_has_a_child_of_its_own_with_a_handler_of_its_own(op, add, bot
 @pytest.mark.parametrize("sleep", [{}, {"message_only": False}], ids=["message", "idle"])
 def test_a_child_that_dies_idle_is_a_panic_at_once_without_a_loss(op, add, ask, caplog, sleep):
     worker = add(**sleep)
-    first = pid_of(ask)
+    with worker.metrics(kinds={"handle"}) as calls:
+        first = pid_of(ask)
+        while not calls.get(DEADLINE).had_message:
+            pass
+        if sleep:  # it looks for work once more before it lies down
+            assert not calls.get(DEADLINE).had_message
     with worker.metrics(kinds={"panic"}) as panics:
         kill_idle(op, first, caplog)
         told = panics.get(DEADLINE)
@@ -494,3 +501,30 @@ def test_what_lies_in_the_working_directory_is_not_taken_for_a_module(
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     add()
     assert ask("echo", 1) == (1,)
+
+
+def test_a_grace_of_months_is_waited_for(op, add, ask, caplog):
+    add(stop_grace=86_400 * 90)
+    ask("spoil_teardown")  # so that it says something while it is seen out
+    op.stop("w").result(DEADLINE)
+    assert [one for one in caplog.records if "broke" in one.getMessage()] == []
+
+
+def test_whatever_fails_in_its_attendant_at_the_end_a_stop_ends(op, add, ask, caplog, monkeypatch):
+    def fail(_):
+        raise RuntimeError("in between")
+
+    add()
+    pid_of(ask)
+    monkeypatch.setattr(attendant.Errands, "end", fail)
+    op.stop("w").result(DEADLINE)
+    (record,) = [one for one in caplog.records if "broke" in one.getMessage()]
+    assert "RuntimeError: in between" in record.getMessage()
+
+
+def test_a_stack_that_is_no_text_is_shown_as_far_as_it_is(ends, monkeypatch):
+    monkeypatch.setattr(messenger, "thread_stack", lambda _: "in \udcff.py")
+    one, other = map(wire.Link, ends)
+    asked = messenger.Messenger(one, Termination())
+    asked._heard(wire.SHOW_STACK, b"")
+    assert other.receive() == (wire.STACK, rb"in \udcff.py")

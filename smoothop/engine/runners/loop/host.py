@@ -38,6 +38,7 @@ class LoopHost:
             self._crew = LoopCrew(loop, machine, threading.get_ident())
         self._thread: Thread | None = None
         self._left: Collection[WorkerCore] = ()
+        self._is_closed = False
 
     def launch(self, slot: Slot) -> None:
         """Drive `slot` on the loop; from any thread.
@@ -81,6 +82,7 @@ class LoopHost:
         with self._lock:
             crew, thread, self._thread = self._crew, self._thread, None
             self._left = cores
+            self._is_closed = True
         if crew is None or thread is None:
             return
         crew.loop.call_soon_threadsafe(crew.loop.stop)
@@ -90,6 +92,8 @@ class LoopHost:
     def _ready_crew(self) -> LoopCrew:
         with self._lock:
             if self._crew is None:
+                if self._is_closed:  # nobody would end it
+                    raise RuntimeError("the operator is closed")
                 loop = self._machine.event_loop()
                 try:
                     self._thread = self._machine.spawn(lambda: self._run(loop), "smoothop-loop")

@@ -236,8 +236,9 @@ class Pool:
 
     def _see_to_line(self) -> None:
         """See that somebody comes, or looks, for whom has just lined up."""
-        nobody_new_comes = self.crew.coming or not self.crew.call_up_one()
-        if nobody_new_comes and not self._watch.alerted and self.is_short():
+        if not self.crew.coming:
+            self.crew.call_up_one()
+        if not self._watch.alerted and self.is_short():
             self._watch.alert()
 
     def _leave(self, runner: PoolRunner) -> None:

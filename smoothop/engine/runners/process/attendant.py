@@ -32,6 +32,10 @@ PATIENCE: Final = 0.2
 """Seconds that a child has to say where it stands."""
 
 
+LONGEST_PAUSE: Final = 86_400.0
+"""Seconds after which it looks again, whatever it waits for: `poll` refuses more than 24 days."""
+
+
 class Attendant:
     """Attends to one child of a slot, from its start until it was reaped.
 
@@ -112,8 +116,11 @@ class Attendant:
         finally:
             stop.discard(self._alarm)
             self._child.reap()
-            self._hear()
-            self.errands.end()
+            try:
+                self._hear()
+                self.errands.end()
+            except BaseException as error:  # noqa: BLE001 - the same: somebody waits for the rest
+                self._core.broke(error)
             self._child.side.close()
             self._alarm.close()
             self._lost()
@@ -140,7 +147,7 @@ class Attendant:
     def _pause(self) -> int | None:
         times = (self._escalation.pause(self._machine.monotonic()), self.errands.pause())
         soonest = min((time for time in times if time is not None), default=None)
-        return None if soonest is None else ceil(soonest * 1000)
+        return None if soonest is None else ceil(min(soonest, LONGEST_PAUSE) * 1000)
 
     def _work(self) -> None:
         while self._wishes:

@@ -80,7 +80,9 @@ class ChildCalls:
                     raise ChildDiedError(how) from None
                 self._died = how
         order.unsend()
-        return self._result(*self._order_or_die(self._begin(), order))
+        child = self._begin()
+        self._slot.since = self._core.machine.monotonic()  # this one may be stuck as well
+        return self._result(*self._order_or_die(child, order))
 
     def give(self, message: Any) -> bool:
         """Begin the call for `message`, if that takes no time; `handle` has to go on with it.

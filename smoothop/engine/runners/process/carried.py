@@ -21,6 +21,9 @@ LONGEST: Final = 100_000
 
 _MOST_CAUSES: Final = 8
 
+_CAUSE: Final = BaseException.__dict__["__cause__"]
+"""Sets a cause without the class's own `__setattr__`, which may refuse: a frozen dataclass does."""
+
 
 class RemoteTracebackError(SmoothopError):
     """A traceback of another process, as text; only ever the cause of what was raised there."""
@@ -58,7 +61,7 @@ def arrived(carried: Carried) -> BaseException:
     causes.append(RemoteTracebackError(carried.trace) if carried.trace else None)
     for error, cause in zip(errors, causes, strict=True):
         if cause is not None:
-            error.__cause__ = cause
+            _CAUSE.__set__(error, cause)
     return errors[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ class Messenger:
         self._side.send(wire.LOGGED, body)
 
     def _request(self, number: int, what: str, arguments: tuple[Any, ...]) -> None:
-        forgotten = tuple(self._forgotten.popleft() for _ in range(len(self._forgotten)))
+        forgotten = tuple(self._taken_forgotten())
         by_handler = threading.get_ident() == self._handler
         body = wire.packed(Request(number, what, arguments, by_handler, forgotten))
         if by_handler:
@@ -103,6 +104,13 @@ class Messenger:
                 self._side.send(wire.ASK, body)
         else:
             self._side.send(wire.ASK, body)
+
+    def _taken_forgotten(self) -> Iterator[int]:
+        try:
+            while True:
+                yield self._forgotten.popleft()
+        except IndexError:  # another thread may take some at the same time
+            pass
 
     # -- on its thread
 
@@ -119,7 +127,9 @@ class Messenger:
         elif kind == wire.TERMINATE:
             self._termination.order()
         elif kind == wire.SHOW_STACK:
-            self._side.send(wire.STACK, thread_stack(self._handler).encode())
+            # The name of a file may be anything, also what is no text.
+            stack = thread_stack(self._handler).encode(errors="backslashreplace")
+            self._side.send(wire.STACK, stack)
         elif kind == wire.REPLY:
             number, is_well, answered = wire.unpacked(body)
             reply = self._open.pop(number, None)
