@@ -140,7 +140,7 @@ class Operator:
         self._host: LoopHost | None = None
         self._pool_size = at_least(1)(pool_size, "pool_size")
         self._pool: Pool | None = None
-        self._closing: Completion | None = None
+        self._closing = False
         self._closed: str | None = None
         self._cancellation = cancellation
         self._forget_cancellation: Callable[[], None] = lambda: None
@@ -228,7 +228,7 @@ class Operator:
         watches = self._observers.watches(view, handler)
         with self._lock:
             self._refuse_closed()
-            if self._closing is not None:
+            if self._closing:
                 raise _closed_error()
             if name in self._cores:
                 raise WorkerExistsError(name)
@@ -564,7 +564,7 @@ class Operator:
     @property
     def is_closing(self) -> bool:
         """Whether `close` has begun; stays so when it is over."""
-        return self._closing is not None or self._closed is not None
+        return self._closing or self._closed is not None
 
     @property
     def observers(self) -> tuple[ObserverInfo, ...]:
@@ -704,14 +704,17 @@ class Operator:
                 core.detach(ring)
 
     def _retire_all(self) -> Completion:
-        """Stop all workers for good; once, whoever calls."""
+        """Stop all workers for good; return a completion of its own to each who closes.
+
+        So nobody counts on another one to ask them all, who may be interrupted: by Ctrl-C, or by
+        the signal handler that closes as well.
+        """
         with self._lock:
-            if self._closing is not None:
-                return self._closing
+            is_first, self._closing = not self._closing, True
             cores = tuple(self._cores.values())
-            tally = Tally(self._machine, cores, "the operator's close", self._parting)
-            self._closing = tally.whole
-        self._observers.stopping(self)
+        tally = Tally(self._machine, cores, "the operator's close", self._parting)
+        if is_first:
+            self._observers.stopping(self)
         for core in cores:
             core.retire(_closed_error, "the operator was closed", tally)
         return tally.all_asked()

@@ -479,3 +479,35 @@ def _resize_twice(machine: SimMachine) -> None:
         thread.join()
     assert view.snapshot().mailbox_size == view.config.mailbox_size
     operator.close()
+
+
+@pytest.mark.parametrize("run_in", ["thread", "pool"])
+def test_a_close_in_the_middle_of_a_close_asks_all_to_stop(run_in: str) -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _close_in_between(machine, run_in))
+
+
+def _close_in_between(machine: SimMachine, run_in: str) -> None:
+    errors: list[BaseException | None] = []
+
+    class Closing(logging.Logger):
+        """Closes the operator when that is just being closed, as a signal handler may."""
+
+        def log(self, _level: int, message: object, *_: object, **_extra: object) -> None:
+            if message == "stopping worker" and not errors:
+                errors.append(None)
+                try:
+                    operator.close(timeout=5)
+                except StopTimeoutError as error:
+                    errors[0] = error
+
+    operator = Operator(_machine=machine, logger=Closing("closing"))
+    views = [
+        operator.add_handler(name, lambda ctx: none(1000), Config(run_in=run_in))
+        for name in ("first", "second", "third")
+    ]
+    operator.start_all()
+    machine.sleep(1)
+    operator.close()
+    assert errors == [None]
+    assert [view.status for view in views] == ["stopped"] * 3
