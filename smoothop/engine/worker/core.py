@@ -178,11 +178,8 @@ class WorkerCore(WorkerSlots):
         self.end_streams()
 
     def drop_waiting(self, why: str) -> None:
-        """Settle the receipts of all messages that wait.
-
-        One after the other: whoever else comes to do so, as close does, settles those that this
-        one has not come to.
-        """
+        """Settle the receipts of all messages that wait."""
+        # One after the other: close, too, may come to do so, and this thread may be held up.
         while (receipt := self.mailbox.take()) is not None:
             receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
 
