@@ -153,3 +153,12 @@ def test_inspect_of_an_unknown_name_suggests_the_nearest(acme, tmp_path):
     assert ended.returncode == 2
     assert "did you mean 'ticker'?" in ended.stderr
     assert ended.stdout == ""
+
+
+def test_inspect_of_an_unknown_name_speaks_of_workers_too(acme, tmp_path, write):
+    write("[workers.incoming]\nhandler = 'ticker'\n")
+    ended = acme.smoothop("inspect", "incomming", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "no handler 'incomming' is installed" in ended.stderr
+    assert "nor is there such a worker, configured or in a running operator" in ended.stderr
+    assert "did you mean 'incoming'?" in ended.stderr

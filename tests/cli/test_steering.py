@@ -411,15 +411,34 @@ def test_inspect_shows_a_worker_whose_configuration_is_elsewhere(acme, tmp_path,
         elsewhere.mkdir()
         ended = acme.smoothop("inspect", "mine", "--name", operator.name, cwd=elsewhere)
         assert ended.returncode == 0
-        assert ended.stdout.startswith("name:         mine\ndistribution: acme-steered\n")
+        assert ended.stdout.startswith("name:         idler\nstate:        ok\n")
         assert "now:" in ended.stdout
         assert acme.smoothop("inspect", "mine", cwd=elsewhere).returncode == 2
         asked = ("inspect", "mine", "--json", "--name", operator.name)
         known = json.loads(acme.smoothop(*asked, cwd=elsewhere).stdout)
-        assert (
-            known.keys()
-            == json.loads(acme.smoothop("inspect", "idler", "--json", cwd=elsewhere).stdout).keys()
-        )
+        assert known.pop("live")["snapshot"]["name"] == "mine"
+        alone = json.loads(acme.smoothop("inspect", "idler", "--json", cwd=elsewhere).stdout)
+        assert alone.pop("live") is None
+        assert known == alone
+
+
+def test_inspect_of_a_live_worker_is_about_its_own_handler(acme, tmp_path, write):
+    write("[workers.idler]\nhandler = 'echo'\n")
+    with running(acme, tmp_path, "--all") as operator:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        asked = ("inspect", "idler", "--json", "--name", operator.name)
+        known = json.loads(acme.smoothop(*asked, cwd=elsewhere).stdout)
+        assert (known["name"], known["summary"]) == ("echo", "Answers with what it was sent.")
+
+
+def test_inspect_knows_a_live_worker_whose_handler_is_not_installed_here(acme, bare, tmp_path):
+    with running(acme, tmp_path, "idler") as operator:
+        asked = ("inspect", "idler", "--name", operator.name)
+        ended = bare.smoothop(*asked, cwd=tmp_path)
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("name:         idler\ndistribution: acme-steered\n")
+    assert "now:" in ended.stdout
 
 
 def test_inspect_without_an_operator_has_no_live_part_unless_one_was_asked_for(acme, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from smoothop.cli.terminal import plugins_print_to_stderr, say, show, show_json,
 from smoothop.cli.toml import toml_lines
 from smoothop.control.errors import ControlError, OperatorNotRunningError
 from smoothop.errors import ConfigError, WorkerNotFoundError
+from smoothop.plugins.wording import did_you_mean
 
 if TYPE_CHECKING:
     from smoothop.assembly.problems import Problem
@@ -92,18 +94,31 @@ def _live(client: Client, name: str, *, is_required: bool) -> dict[str, Any] | N
 def _described(
     name: str, live: dict[str, Any] | None, resolved: Resolved, registry: Registry
 ) -> tuple[dict[str, Any], Tree, list[Problem]]:
-    """Describe the handler of that name, or of the worker of that name."""
+    """Describe the handler of the live worker of that name, else of the configured one, or itself.
+
+    Raises:
+        ConfigError: nothing has this name.
+    """
+    if live is not None and live["handler"]:
+        with suppress(ConfigError):  # it is not installed here
+            return describe_handler(_reference(live["handler"]), resolved, registry)
     worker = resolved.workers.get(name)
     if worker is not None:
         return describe_handler(worker.handler.value, resolved, registry)
     try:
         return describe_handler(name, resolved, registry)
-    except ConfigError:
+    except ConfigError as error:
         if live is None:
-            raise
-        # It runs elsewhere, under a configuration that is not the one of this directory.
+            hint = did_you_mean(name, resolved.workers)
+            what = f"nor is there such a worker, configured or in a running operator{hint}"
+            raise ConfigError(f"{error}; {what}") from None
         known = dict.fromkeys((*_FACTS, "config")) | (live["handler"] or {})
         return known | {"name": name, "settings": []}, {}, []
+
+
+def _reference(handler: dict[str, Any]) -> str:
+    name, distribution = handler["name"], handler["distribution"]
+    return f"{name}@{distribution}" if distribution else str(name)
 
 
 def _show(known: dict[str, Any]) -> None:
