@@ -16,6 +16,8 @@ from smoothop.control.failures import Failure
 
 DEEPEST: Final = 64
 """Levels of nesting that a body may have."""
+MOST_SLOTS: Final = 1000
+"""Calls side by side that may be asked for from outside; each may take a thread."""
 
 # One that has no end goes to the end of all: tried from each quote again, it would take for ever.
 _STRING = re.compile(r'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)', re.DOTALL)

@@ -375,7 +375,6 @@ def test_scale_lets_a_worker_run_several_calls(operator):
     assert operator("scale", "idler", "3").returncode == 0
     live = operator.json("inspect", "idler")["live"]
     assert live["snapshot"]["config"]["concurrency"] == 3
-    assert operator("scale", "idler", "0").returncode == 2
     operator("scale", "idler", "1")
 
 
@@ -401,6 +400,22 @@ def test_inspect_adds_what_the_live_worker_does_to_what_is_known_of_its_handler(
     assert re.search("now:          nothing to do; looks again in (59m|1h00m)", text)
     assert text.index("kind:") < text.index("now:")
     assert "= 1024  # default" not in text  # it is about the live worker, and fits on a screen
+@pytest.mark.parametrize(
+    ("count", "why"),
+    [
+        ("many", "'many': give a whole number, from 1 to 1000"),
+        ("2.5", "'2.5': give a whole number, from 1 to 1000"),
+        ("-1", "-1: a worker runs 1 call at least"),
+        ("0", "0: a worker runs 1 call at least"),
+        ("1001", "1001: at most 1000 from here, as each call may take a thread"),
+    ],
+)
+def test_scale_by_what_cannot_be_is_wrong_usage_and_says_what_can(acme, tmp_path, count, why):
+    ((code, out, err),) = in_turn(acme, tmp_path, [["scale", "idler", count]])
+    assert (code, out) == (2, "")
+    assert f"Invalid value for 'N': {why}" in err
+
+
     assert len(text.splitlines()) <= 24
 
 

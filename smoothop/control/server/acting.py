@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from smoothop.control.failures import Failure
 from smoothop.control.server.replies import reply
 from smoothop.control.server.room import Room
 from smoothop.control.server.waits import Limit, unless_gone
-from smoothop.control.wire import parse
+from smoothop.control.wire import MOST_SLOTS, parse
 from smoothop.engine.completion import Completion
 from smoothop.engine.worker.view import Worker
 from smoothop.errors import StopTimeoutError
@@ -18,9 +18,6 @@ from smoothop.events import Phase, Status
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-MOST_SLOTS: Final = 1000
-"""Calls side by side that may be asked for from outside; each may take a thread."""
 
 
 async def stop_operator(room: Room, _: Request) -> Response:
