@@ -30,6 +30,8 @@ class Echo:
             return fail("as you wish")
         if ctx.message == "panic":
             raise ValueError("as you wish")
+        if ctx.message == "set":
+            return done({1, 2})
         return done(ctx.message)
 
 def idler(ctx):
@@ -327,6 +329,13 @@ def test_send_takes_standard_input(operator):
         check=True,
     )
     assert json.loads(ended.stdout) == [1]
+
+def test_send_prints_null_for_what_json_cannot_say_and_says_why(operator):
+    ended = operator("send", "echo", '"set"', "--wait")
+    assert (ended.returncode, ended.stdout) == (0, "null\n")
+    what = "worker echo: the result is done, but JSON cannot say it: it holds a set\n"
+    assert ended.stderr == what
+
 
 
 def test_a_payload_that_is_no_json_is_wrong_usage(acme, tmp_path):

@@ -146,7 +146,8 @@ class Client:
                 limit.
 
         Returns:
-            What the handler passed to `done`, if it was waited for, else ``None``.
+            What the handler passed to `done`, if it was waited for, else ``None``; ``None`` also
+            for what JSON cannot say, with a warning in the log.
 
         Raises:
             DispatchTimeoutError: there was no room in time; the message was not accepted.
