@@ -347,6 +347,16 @@ class Operator:
         self._observers.started(self)
         core.start()
 
+    def settled(self, name: str) -> Completion:
+        """Return a completion that is done when the worker does not stop any more; returns at once.
+
+        It runs then, if it was to be started again, or else it has stopped.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+        """
+        return self._core(name).settled()
+
     def start_all(self) -> None:
         """Start every worker, in order of registration.
 

@@ -283,6 +283,19 @@ def test_a_stop_that_does_not_get_there_in_time_ends_with_1_and_the_line(hard_of
     assert operator("stop", "deaf").stdout == "deaf: stopped, as before\n"
 
 
+def test_start_of_one_that_still_stops_says_so_or_waits_until_it_runs(hard_of_hearing, tmp_path):
+    operator = hard_of_hearing
+    operator("stop", "deaf", "--no-wait")
+    assert operator("start", "deaf", "--no-wait").stdout == "deaf: starts once it has stopped\n"
+    assert operator("restart", "deaf", "--no-wait").stdout == "deaf: starts once it has stopped\n"
+    late = operator("start", "deaf", "--timeout", "100ms")
+    assert (late.returncode, late.stdout) == (1, "")
+    assert "deaf: worker deaf was not started within 0.1 s: it still stops" in late.stderr
+    (tmp_path / "fifo").write_text("listen")
+    assert operator("start", "deaf").returncode == 0
+    assert operator.phases()["deaf"] != "stopping"
+
+
 def test_after_stop_all_the_operator_has_ended_with_exit_code_0(fresh):
     ended = fresh("stop", "--all")
     assert ended.returncode == 0
@@ -317,6 +330,13 @@ def test_send_prints_the_result_as_json(operator):
     assert accepted.stderr == "echo: message accepted\n"
 
 
+def test_send_prints_null_for_what_json_cannot_say_and_says_why(operator):
+    ended = operator("send", "echo", '"set"', "--wait")
+    assert (ended.returncode, ended.stdout) == (0, "null\n")
+    what = "worker echo: the result is done, but JSON cannot say it: it holds a set\n"
+    assert ended.stderr == what
+
+
 def test_send_takes_standard_input(operator):
     command = [operator.acme.environment.python, "-m", "smoothop", "send", "--name", operator.name]
     ended = subprocess.run(
@@ -329,13 +349,6 @@ def test_send_takes_standard_input(operator):
         check=True,
     )
     assert json.loads(ended.stdout) == [1]
-
-def test_send_prints_null_for_what_json_cannot_say_and_says_why(operator):
-    ended = operator("send", "echo", '"set"', "--wait")
-    assert (ended.returncode, ended.stdout) == (0, "null\n")
-    what = "worker echo: the result is done, but JSON cannot say it: it holds a set\n"
-    assert ended.stderr == what
-
 
 
 def test_a_payload_that_is_no_json_is_wrong_usage(acme, tmp_path):
@@ -387,6 +400,22 @@ def test_scale_lets_a_worker_run_several_calls(operator):
     operator("scale", "idler", "1")
 
 
+@pytest.mark.parametrize(
+    ("count", "why"),
+    [
+        ("many", "'many': give a whole number, from 1 to 1000"),
+        ("2.5", "'2.5': give a whole number, from 1 to 1000"),
+        ("-1", "-1: a worker runs 1 call at least"),
+        ("0", "0: a worker runs 1 call at least"),
+        ("1001", "1001: at most 1000 from here, as each call may take a thread"),
+    ],
+)
+def test_scale_by_what_cannot_be_is_wrong_usage_and_says_what_can(acme, tmp_path, count, why):
+    ((code, out, err),) = in_turn(acme, tmp_path, [["scale", "idler", count]])
+    assert (code, out) == (2, "")
+    assert f"Invalid value for 'N': {why}" in err
+
+
 def test_calls_that_are_too_many_are_waited_for_as_long_as_one_likes(fresh):
     fresh("scale", "waiter", "2")
     late = fresh("scale", "waiter", "1", "--timeout", "100ms")
@@ -409,22 +438,6 @@ def test_inspect_adds_what_the_live_worker_does_to_what_is_known_of_its_handler(
     assert re.search("now:          nothing to do; looks again in (59m|1h00m)", text)
     assert text.index("kind:") < text.index("now:")
     assert "= 1024  # default" not in text  # it is about the live worker, and fits on a screen
-@pytest.mark.parametrize(
-    ("count", "why"),
-    [
-        ("many", "'many': give a whole number, from 1 to 1000"),
-        ("2.5", "'2.5': give a whole number, from 1 to 1000"),
-        ("-1", "-1: a worker runs 1 call at least"),
-        ("0", "0: a worker runs 1 call at least"),
-        ("1001", "1001: at most 1000 from here, as each call may take a thread"),
-    ],
-)
-def test_scale_by_what_cannot_be_is_wrong_usage_and_says_what_can(acme, tmp_path, count, why):
-    ((code, out, err),) = in_turn(acme, tmp_path, [["scale", "idler", count]])
-    assert (code, out) == (2, "")
-    assert f"Invalid value for 'N': {why}" in err
-
-
     assert len(text.splitlines()) <= 24
 
 

@@ -86,7 +86,17 @@ class Client:
         return self._call(requests.stacks())
 
     def start(self, name: str, wait: bool = True, timeout: Duration | None = None) -> ActionResult:
-        """Start a worker; does nothing when it runs."""
+        """Start a worker; does nothing when it runs.
+
+        Args:
+            name: the worker.
+            wait: whether to wait for one that is still stopping until it runs again.
+            timeout: seconds to wait at most; ``None``: as long as it takes.
+
+        Raises:
+            StopTimeoutError: it did not stop in time; says at which line it stands. It runs again
+                once it has stopped all the same.
+        """
         return self._call(requests.action(name, "start", wait=wait, timeout=timeout))
 
     def stop(self, name: str, wait: bool = True, timeout: Duration | None = None) -> ActionResult:

@@ -12,7 +12,7 @@ from smoothop.control.server.waits import Limit, unless_gone
 from smoothop.control.wire import MOST_SLOTS, parse
 from smoothop.engine.completion import Completion
 from smoothop.engine.worker.view import Worker
-from smoothop.errors import StopTimeoutError
+from smoothop.errors import SmoothopError, StopTimeoutError
 from smoothop.events import Phase, Status
 
 if TYPE_CHECKING:
@@ -32,10 +32,15 @@ async def stop_operator(room: Room, _: Request) -> Response:
 async def start(room: Room, request: Request) -> Response:
     """Start a worker."""
     worker = room.worker(request.path_params["name"])
-    Limit.of(request)  # there is nothing to wait for, but what makes no sense is told
+    limit = Limit.of(request)
     changed = worker.phase in (Phase.STOPPED, Phase.FAILED, Phase.STOPPING)
     room.operator.start(worker.name)
-    return reply(_result(worker, "start", changed=changed))
+    if limit.wait:
+        what = f"worker {worker.name} was not started within {limit.text}: it still stops"
+        await _in_time(request, worker, room.operator.settled(worker.name), limit, what)
+        if worker.phase is Phase.STOPPED:
+            raise SmoothopError(f"worker {worker.name} was asked to stop before it was started")
+    return _answer(worker, "start", limit, changed=changed)
 
 
 async def stop(room: Room, request: Request) -> Response:

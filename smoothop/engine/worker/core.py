@@ -91,6 +91,23 @@ class WorkerCore(WorkerSlots):
             run = self._new_run()
         self._launch(run)
 
+    def settled(self) -> Completion:
+        """Return a completion that is done when it does not stop any more: it runs, or has stopped.
+
+        It fails if a start that was to follow the stop does.
+        """
+        settled = Completion(self.machine, (self,))
+        with self.lock:
+            run = self.run
+            if run is not None and run.leaving:
+                if self._start_again:
+                    self._restarts = (*self._restarts, settled)
+                else:
+                    run.ended = (*run.ended, settled)
+                return settled
+        settled.succeed()
+        return settled
+
     def stop(self, told: Told, reason: StopReason = "requested") -> Run | None:
         """Ask it to stop; `told` is told when it has. Return the run that is to end, if any."""
         with self.lock:
