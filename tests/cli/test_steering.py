@@ -19,7 +19,7 @@ from support.wheels import build_wheel
 from .conftest import Installation
 
 HANDLERS = '''
-import os, re
+import logging, os, re
 from smoothop import Config, done, fail, hookimpl, none
 
 class Echo:
@@ -49,7 +49,18 @@ def hog(ctx):
     return done()
 
 class Lingering:
-    """Does not let the operator go as soon as it could, if there is a FIFO for it."""
+    """Does not let the operator go as soon as it could, and changes what it runs, if asked to."""
+    @hookimpl
+    def smoothop_operator_started(self, operator):
+        self.operator = operator
+        if "ADD" in os.environ:
+            operator.add_handler(os.environ["ADD"], idler)
+            operator.start(os.environ["ADD"])
+    @hookimpl
+    def smoothop_handle(self, worker, event):
+        if os.environ.get("CRITICAL") == worker.name:
+            self.operator.update_config(worker.name, critical=True).result()
+            logging.getLogger("acme").info("it is critical from here on")
     @hookimpl
     def smoothop_operator_stopped(self, operator):
         if "LINGER" in os.environ:
@@ -318,6 +329,41 @@ def test_an_operator_whose_worker_does_not_stop_goes_on_after_stop_all(hard_of_h
     operator = hard_of_hearing
     assert operator("stop", "--all", "--timeout", "100ms").returncode == 1
     assert operator.phases() == {"deaf": "stopping", "idler": "stopped"}
+
+
+def test_a_worker_that_was_made_critical_at_run_time_ends_the_run(acme, tmp_path, write):
+    write("[workers.echo]\nmax_panic_attempts = 1\n[workers.idler]\n")
+    with running(acme, tmp_path, "--all", CRITICAL="echo") as operator:
+        operator("send", "echo", "1")
+        operator.child.read_until("it is critical from here on")
+        operator("send", "echo", '"panic"')
+        assert operator.child.wait() == 1
+    assert "critical worker 'echo' has used up its panics" in operator.child.text
+
+
+def test_while_a_worker_runs_that_was_added_at_run_time_the_run_goes_on(acme, tmp_path, write):
+    write("[workers.echo]\nmax_panic_attempts = 1\n")
+    with running(acme, tmp_path, "--all", ADD="added") as operator:
+        operator.child.read_until("added    | starting worker")
+        operator("send", "echo", '"panic"')
+        operator.child.read_until("worker stopped (panic limit)")
+        assert operator.phases() == {"echo": "failed", "added": "idle"}
+        operator.child.send(signal.SIGTERM)
+        assert operator.child.wait() == 0
+
+
+def test_events_of_an_operator_that_is_killed_end_with_3(fresh):
+    with subprocess.Popen(
+        _following(fresh), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stderr.readline() == "following; Ctrl-C ends this\n"
+        fresh.child.send(signal.SIGKILL)
+        _, said = following.communicate(timeout=DEADLINE)
+    assert following.returncode == 3
+    assert (
+        said
+        == "the operator has ended without a word: killed, crashed, or with no time to say so\n"
+    )
 
 
 def test_send_prints_the_result_as_json(operator):
