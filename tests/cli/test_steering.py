@@ -734,7 +734,9 @@ def test_an_operator_on_another_address_is_reached_by_its_url_and_token(acme, tm
     assert nobody.returncode == 3
     assert f"nobody answers at {url.removeprefix('http://')}" in nobody.stderr
     assert ps("--url", "ftp://somewhere").returncode == 2
-    assert ps("--url", url, "--token-file", "nowhere").returncode == 2
+    unread = ps("--url", url, "--token-file", "nowhere")
+    assert unread.returncode == 2
+    assert "--token-file: nowhere cannot be read: No such file or directory" in unread.stderr
 
 
 @pytest.mark.skipif(NO_NAMESPACES, reason="no process namespace can be made here (unshare, root)")
