@@ -132,15 +132,16 @@ def test_start_waits_for_one_that_still_stops_until_it_runs(running, held):
     assert one.client.worker("held").snapshot.starts == 2
 
 
-def test_start_that_a_stop_takes_back_says_so(running, held, caplog):
+@pytest.mark.parametrize("action", ["start", "restart"])
+def test_start_that_a_stop_takes_back_says_so(running, held, caplog, action):
     one = running()
     one.operator.add_handler("held", held)
     one.operator.start("held")
     assert held.entered.wait(10)
     one.client.stop("held", wait=False)
     caplog.set_level(logging.INFO, logger="smoothop.control")
-    with ThreadPoolExecutor(1) as threads, Said("change: start held") as said:
-        started = threads.submit(one.client.start, "held")
+    with ThreadPoolExecutor(1) as threads, Said(f"change: {action} held") as said:
+        started = threads.submit(getattr(one.client, action), "held")
         assert said.wait(10)
         one.client.stop("held", wait=False)
         held.let_go.set()

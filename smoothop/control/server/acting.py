@@ -38,8 +38,7 @@ async def start(room: Room, request: Request) -> Response:
     if limit.wait:
         what = f"worker {worker.name} was not started within {limit.text}: it still stops"
         await _in_time(request, worker, room.operator.settled(worker.name), limit, what)
-        if worker.phase is Phase.STOPPED:
-            raise SmoothopError(f"worker {worker.name} was asked to stop before it was started")
+        _refuse_stopped(worker)
     return _answer(worker, "start", limit, changed=changed)
 
 
@@ -64,6 +63,7 @@ async def restart(room: Room, request: Request) -> Response:
     if limit.wait:
         what = f"worker {worker.name} was not restarted within {limit.text}: it still stops"
         await _in_time(request, worker, restarted, limit, what)
+        _refuse_stopped(worker)
     return _answer(worker, "restart", limit, changed=True)
 
 
@@ -125,6 +125,16 @@ async def _in_time(
             await unless_gone(request, asyncio.wrap_future(completion))
     except TimeoutError:
         raise StopTimeoutError(what, {worker.name: worker.stack()}) from None
+
+
+def _refuse_stopped(worker: Worker) -> None:
+    """Refuse to call started what somebody else has stopped.
+
+    Raises:
+        SmoothopError: it does not run, and not because it has used up its panics.
+    """
+    if worker.phase is Phase.STOPPED:
+        raise SmoothopError(f"worker {worker.name} was asked to stop meanwhile, and has stopped")
 
 
 def _answer(worker: Worker, action: str, limit: Limit, *, changed: bool) -> Response:
