@@ -450,6 +450,7 @@ def test_scale_lets_a_worker_run_several_calls(operator):
     ("count", "why"),
     [
         ("many", "'many': give a whole number, from 1 to 1000"),
+        ("--5", "'--5': give a whole number, from 1 to 1000"),
         ("2.5", "'2.5': give a whole number, from 1 to 1000"),
         ("-1", "-1: a worker runs 1 call at least"),
         ("0", "0: a worker runs 1 call at least"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final
 
 import typer
@@ -17,7 +18,7 @@ CONTEXT_SETTINGS: Final = {"ignore_unknown_options": True}
 
 
 def _count(text: str) -> int:
-    if not text.isascii() or not text.lstrip("+-").isdigit():
+    if not re.fullmatch("[+-]?[0-9]{1,9}", text):
         raise typer.BadParameter(f"{text!r}: give a whole number, from 1 to {MOST_SLOTS}")
     if int(text) < 1:
         raise typer.BadParameter(
