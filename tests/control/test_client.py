@@ -145,7 +145,7 @@ def test_start_that_a_stop_takes_back_says_so(running, held, caplog, action):
         assert said.wait(10)
         one.client.stop("held", wait=False)
         held.let_go.set()
-        with pytest.raises(SmoothopError, match="held was asked to stop before it was started"):
+        with pytest.raises(SmoothopError, match="held was asked to stop meanwhile"):
             started.result(10)
     assert one.client.worker("held").snapshot.starts == 1
 

@@ -93,9 +93,10 @@ def _not_done(outcome: str, text: str) -> dict[str, Any]:
 def _typed(error: Exception, before: str) -> str:
     """Return the error's text with the type of the handler's exception, which does not travel."""
     # Not the text of the exception itself: asking for it would run user code here.
-    cause, text = type(error.__cause__), str(error).removeprefix(before)
-    is_said = cause is Exception or text == cause.__name__  # the former is a mere text of `fail`
-    return f"{before}{text}" if is_said else f"{before}{cause.__name__}: {text}"
+    kind, text = type(error.__cause__), str(error).removeprefix(before)
+    if kind in (type(None), Exception) or text == kind.__name__:  # the second: a text for `fail`
+        return f"{before}{text}"
+    return f"{before}{kind.__name__}: {text}"
 
 
 def _shown(worker: str, result: Any) -> dict[str, Any]:
