@@ -134,6 +134,9 @@ FIELD_CHECKS: dict[str, Callable[[object, str], object]] = {
 DURATION_FIELDS = frozenset(name for name, check in FIELD_CHECKS.items() if check is seconds)
 """The fields of `Config` that are durations: in files they may also be written as ``"2s"``."""
 
+FLAG_FIELDS = frozenset(name for name, check in FIELD_CHECKS.items() if check is _flag)
+"""The fields of `Config` that are true or false."""
+
 SIZE_FIELDS = frozenset({"max_memory"})
 """The fields of `Config` that are bytes: in files they may also be written as ``"1GB"``."""
 

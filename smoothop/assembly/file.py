@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smoothop.assembly.problems import Problem, ProblemsError
+from smoothop.assembly.problems import Problem, ProblemsError, written
 
 OWN_FILE = "smoothop.toml"
 PROJECT_FILE = "pyproject.toml"
@@ -79,7 +79,7 @@ def _own_part(document: Mapping[str, Any], shown: str) -> Mapping[str, Any] | No
     part = tool.get("smoothop") if isinstance(tool, dict) else None
     if part is None or isinstance(part, dict):
         return part
-    raise ProblemsError([Problem(shown, f"[tool.smoothop] is a table, not {part!r}")])
+    raise ProblemsError([Problem(shown, f"[tool.smoothop] is a table, not {written(part)}")])
 
 
 def _read(path: Path, shown: str) -> Mapping[str, Any]:

@@ -20,7 +20,14 @@ from smoothop._names import is_name
 from smoothop.assembly import schema
 from smoothop.assembly.addresses import is_loopback, parse_address
 from smoothop.assembly.file import ConfigFile, find_file
-from smoothop.assembly.problems import Problem, ProblemsError, checked, nearest, unknown_key
+from smoothop.assembly.problems import (
+    Problem,
+    ProblemsError,
+    checked,
+    nearest,
+    unknown_key,
+    written,
+)
 from smoothop.assembly.schema import Check, Settled
 from smoothop.plugins.discovery import PLUGINS, find_published
 
@@ -234,7 +241,7 @@ def _workers(
         if not is_name(name):
             problems.append(Problem(place, _bad_name(name)))
         elif not isinstance(table, dict):
-            problems.append(Problem(place, f"a worker is a table, not {table!r}"))
+            problems.append(Problem(place, f"a worker is a table, not {written(table)}"))
         else:
             found[name] = _worker(name, table, file, problems)
     return found

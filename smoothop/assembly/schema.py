@@ -14,6 +14,7 @@ from smoothop.config import (
     DEFAULT_POOL_SIZE,
     DURATION_FIELDS,
     FIELD_CHECKS,
+    FLAG_FIELDS,
     SIZE_FIELDS,
     at_least,
 )
@@ -25,7 +26,9 @@ LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
-def _name(value: object, _: str) -> str:
+def _name(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{field}: a name as text, not {value!r}")
     return checked_name(value)
 
 
@@ -142,6 +145,7 @@ PLUGINS_DEFAULTS: dict[str, Any] = {"strict": False, "max_failures": MAX_FAILURE
 
 _WRITTEN: dict[str, Check] = {
     **dict.fromkeys(DURATION_FIELDS, parse_seconds),
+    **dict.fromkeys(FLAG_FIELDS, _flag),
     **dict.fromkeys(SIZE_FIELDS, parse_size),
 }
 

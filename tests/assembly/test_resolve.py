@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 from smoothop.assembly.file import ConfigFile
 from smoothop.assembly.resolve import Value, load, resolve
 
+W = "smoothop.toml [workers.w]"
+AT_LEAST_1 = "a whole number of at least 1"
+LIKE = "a duration looks like 2, 0.5, '250ms', '2s', '5m' or '1h'"
+
 
 def resolved(text="", environ=None, **flags):
     file = ConfigFile(Path("smoothop.toml"), tomllib.loads(text))
@@ -86,7 +90,18 @@ def test_the_default_handler_is_the_one_of_the_workers_name():
         ("[workers.w]\nhandler = 1\n", "smoothop.toml [workers.w] handler: a handler's name"),
         ("[workers.w]\nhandler = 'h@'\n", "smoothop.toml [workers.w] handler: a distribution's"),
         ("[workers.w]\nhandler = '-'\n", "smoothop.toml [workers.w] handler: '-' is not a name"),
-        ("[workers.w]\ncritical = 1\n", "smoothop.toml [workers.w] critical: True or False, not 1"),
+        ("[workers.w]\ncritical = 1\n", "smoothop.toml [workers.w] critical: true or false, not 1"),
+        ("[operator]\nname = true\n", "smoothop.toml [operator] name: a name as text, not true"),
+        ("[workers.w]\nmailbox_size = true\n", f"{W} mailbox_size: {AT_LEAST_1}, not true"),
+        (
+            "[workers.w]\nmailbox_size = 1979-05-27\n",
+            f"{W} mailbox_size: {AT_LEAST_1}, not 1979-05",
+        ),
+        ("[workers.w]\nstop_grace = [true]\n", f"{W} stop_grace: {LIKE}, not [true]"),
+        ("[workers.w]\nstop_grace = {s = 1}\n", f"{W} stop_grace: {LIKE}, not {{s = 1}}"),
+        ("[workers.w]\nstop_grace = true\n", f"{W} stop_grace: {LIKE}, not true"),
+        ("[workers.w]\nstop_grace = '-5s'\n", f"{W} stop_grace: a duration is finite and not neg"),
+        (f"[workers.w]\nmax_memory = '{'9' * 400}'\n", f"{W} max_memory: a size looks like"),
         ("[workers.w]\nzzz = 1\n", "smoothop.toml [workers.w]: unknown key 'zzz'; known here: "),
         ("[workers.'a/b']\n", "smoothop.toml [workers.a/b]: 'a/b' is no name for a worker"),
         ("[plugins]\ndisable = 'a'\n", "smoothop.toml [plugins] disable: a list of names"),
