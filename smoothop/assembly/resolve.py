@@ -53,6 +53,7 @@ class WorkerTable:
         settings: what is given for the handler's ``Settings``, not checked yet; ``None`` if
             nothing is.
         where: how messages call the place where it is described.
+        wrong: its keys whose values were refused; what should stand there is not known.
     """
 
     name: str
@@ -60,6 +61,7 @@ class WorkerTable:
     config: Mapping[str, Value] = field(default_factory=dict)
     settings: Mapping[str, Any] | None = None
     where: str = DEFAULT
+    wrong: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ class Resolved:
         plugins: key of ``[plugins]`` -> value, `disable` excepted.
         disable: names that are switched off.
         workers: worker's name -> its table, in the order of the file.
-        unsound_workers: names of those in the file that are no tables or have bad names.
+        unsound_workers: names of those in the file that are no tables, have bad names, or do not
+            say which handler they run.
+        knows_workers: whether the file could be read, and `workers` in it is a table or not there.
         problems: everything that is wrong.
         warnings: what is most likely a slip, but stops nothing.
     """
@@ -87,6 +91,7 @@ class Resolved:
     unsound_workers: frozenset[str]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+    knows_workers: bool = True
 
     @property
     def disabled_in_file(self) -> tuple[str, ...]:
@@ -113,7 +118,8 @@ def load(
         file = find_file(directory, config or environ.get(schema.CONFIG_VARIABLE) or None)
     except ProblemsError as error:
         resolved = resolve(ConfigFile(), environ, flags or {})
-        return replace(resolved, problems=(*error.problems, *resolved.problems))
+        problems = (*error.problems, *resolved.problems)
+        return replace(resolved, problems=problems, knows_workers=False)
     return resolve(file, environ, flags or {})
 
 
@@ -144,6 +150,7 @@ def resolve(file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, ob
         unsound_workers=frozenset(tables.get("workers", {})) - frozenset(workers),
         problems=tuple(problems),
         warnings=tuple(_unknown_variables(environ)),
+        knows_workers="workers" in tables or "workers" not in file.tables,
     )
 
 
@@ -243,7 +250,9 @@ def _workers(
         elif not isinstance(table, dict):
             problems.append(Problem(place, f"a worker is a table, not {written(table)}"))
         else:
-            found[name] = _worker(name, table, file, problems)
+            worker = _worker(name, table, file, problems)
+            if "handler" not in worker.wrong:
+                found[name] = worker
     return found
 
 
@@ -267,6 +276,7 @@ def _worker(
         },
         settings=right.get("settings"),
         where=place,
+        wrong=frozenset(table.keys() & schema.WORKER.keys()) - frozenset(right),
     )
 
 
