@@ -54,7 +54,7 @@ def find_file(directory: Path, explicit: str | None = None) -> ConfigFile:
         ProblemsError: the file cannot be read or is not TOML; names line and column.
     """
     if explicit is not None:
-        return _explicit(directory, Path(explicit))
+        return _explicit(directory, explicit)
     if (directory / OWN_FILE).exists():
         return ConfigFile(Path(OWN_FILE), _read(directory / OWN_FILE, OWN_FILE))
     if (directory / PROJECT_FILE).exists():
@@ -64,7 +64,10 @@ def find_file(directory: Path, explicit: str | None = None) -> ConfigFile:
     return ConfigFile()
 
 
-def _explicit(directory: Path, path: Path) -> ConfigFile:
+def _explicit(directory: Path, explicit: str) -> ConfigFile:
+    if not explicit.strip():
+        raise ProblemsError([Problem("configuration file", f"a path, not {explicit!r}")])
+    path = Path(explicit)
     tables: Mapping[str, Any] | None = _read(directory / path, str(path))
     if _is_project(path):
         tables = _own_part(tables or {}, str(path))

@@ -115,7 +115,8 @@ def load(
         flags: key of ``[operator]`` or ``[control]`` -> what its flag says, or ``None``.
     """
     try:
-        file = find_file(directory, config or environ.get(schema.CONFIG_VARIABLE) or None)
+        explicit = environ.get(schema.CONFIG_VARIABLE) or None if config is None else config
+        file = find_file(directory, explicit)
     except ProblemsError as error:
         resolved = resolve(ConfigFile(), environ, flags or {})
         problems = (*error.problems, *resolved.problems)
@@ -193,7 +194,7 @@ def _settled(kind: Settled, sources: _Sources, problems: list[Problem]) -> dict[
     found = {key: Value(value, DEFAULT) for key, value in kind.defaults.items()}
     found |= {key: Value(value, file.place(kind.name)) for key, value in in_file.items()}
     for key, value, origin in overrides:
-        outcome = checked(kind.checks[key], value, key, origin)
+        outcome = checked(kind.text_checks[key], value, key, origin)
         if isinstance(outcome, Problem):
             problems.append(outcome)
         else:

@@ -47,6 +47,35 @@ def test_the_size_of_the_pool_is_a_number_also_in_a_flag_and_a_variable():
     ]
 
 
+@pytest.mark.parametrize("text", ["+8", " 8 ", "8.0", "\u0668", "9" * 5000])
+def test_what_is_no_number_is_none_as_text_either(text):
+    (problem,) = problems(pool_size=text)
+    assert problem.startswith(f"--pool-size: {AT_LEAST_1}, not {text[:9]!r}"[:-1])
+
+
+def test_a_flag_and_a_variable_are_text_but_the_file_has_types():
+    found = resolved(environ={"SMOOTHOP_CONTROL": "0", "SMOOTHOP_READ_ONLY": "TRUE"})
+    assert (found.control["enabled"].value, found.control["read_only"].value) == (False, True)
+    assert problems("[operator]\npool_size = '8'\n[control]\nenabled = 'true'\n") == [
+        f"smoothop.toml [operator] pool_size: {AT_LEAST_1}, not '8'",
+        "smoothop.toml [control] enabled: true or false, not 'true'",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", " ", "[]", "[1", "8080", "host", "host:port", "host:99999"])
+def test_an_address_that_is_none_is_told_what_one_looks_like(text):
+    assert problems(http=text) == [
+        f"--http: HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text!r}"
+    ]
+
+
+def test_a_path_is_a_text_that_can_be_one():
+    assert problems(token_file="") == ["--token-file: a path as text, not ''"]
+    assert problems("[control]\ntoken_file = 'a\\u0000'\n".replace("'", '"')) == [
+        r"smoothop.toml [control] token_file: a path as text, not 'a\x00'"
+    ]
+
+
 def test_an_empty_variable_counts_as_not_set():
     found = resolved(environ={"SMOOTHOP_NAME": ""})
     assert found.operator["name"] == Value("default", "default")
@@ -121,6 +150,13 @@ def test_flags_and_variables_are_checked_and_named():
         "--grace",
         "--log-format",
     ]
+
+
+def test_an_empty_path_of_a_file_is_a_problem_and_not_the_default(tmp_path):
+    (tmp_path / "smoothop.toml").write_text("[operator]\nname = 'other'\n")
+    found = load(tmp_path, {}, config="")
+    assert [str(problem) for problem in found.problems] == ["configuration file: a path, not ''"]
+    assert found.operator["name"].value == "default"
 
 
 def test_a_file_that_cannot_be_read_does_not_hide_other_problems(tmp_path):
