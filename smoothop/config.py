@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Final, Literal, get_args
+from functools import wraps
+from typing import Any, Final, Literal, get_args
 
 from smoothop._durations import Duration, seconds
 
@@ -51,6 +52,7 @@ class Config:
 
     Raises:
         ValueError: a value is out of range or of the wrong type; names the field.
+        TypeError: there is no such field; names the nearest.
     """
 
     max_panic_attempts: int = 0
@@ -142,3 +144,28 @@ SIZE_FIELDS = frozenset({"max_memory"})
 
 CONFIG_FIELDS = tuple(field.name for field in fields(Config))
 """The names of all fields, in order."""
+
+
+def unknown_field(name: str) -> str:
+    """Say that `Config` has no such field, and which one may be meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only mistakes pay for its import
+
+    nearest = get_close_matches(name, CONFIG_FIELDS, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else f", only {', '.join(CONFIG_FIELDS)}"
+    return f"{name}: Config has no such field{hint}"
+
+
+_set_fields: Callable[..., None] = Config.__init__
+
+
+@wraps(_set_fields)
+def _init(self: Config, *values: Any, **given: Any) -> None:
+    if values:
+        raise TypeError("Config takes its fields by name, as in Config(stop_grace=5)")
+    for name in given:
+        if name not in CONFIG_FIELDS:
+            raise TypeError(unknown_field(name))
+    _set_fields(self, **given)
+
+
+Config.__init__ = _init  # type: ignore[method-assign]  # the generated one, with better errors

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
-from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least
+from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least, unknown_field
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.collector import hold_collector, settling_time
 from smoothop.engine.completion import Completion, Tally
@@ -301,8 +301,7 @@ class Operator:
         core = self._core(name)
         for field in changes:
             if field not in CONFIG_FIELDS:
-                known = ", ".join(CONFIG_FIELDS)
-                raise ValueError(f"{field}: Config has no such field, only {known}")
+                raise ValueError(unknown_field(field))
         return core.update(changes)
 
     def worker(self, name: str) -> Worker:
