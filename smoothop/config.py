@@ -37,7 +37,8 @@ class Config:
             task is cancelled, or a child process before it is ended by force.
         run_in: where a sync handler runs: on a ``"thread"`` of its own; in the ``"pool"``, on
             threads that such workers share, where one that sleeps holds none and each call may
-            come on another thread; or in a child ``"process"``.
+            come on another thread; or in a child ``"process"``. An async one runs on the event
+            loop: for it ``"thread"`` and ``"pool"`` mean nothing, and ``"process"`` is refused.
         stuck_after: seconds after which a `handle` that has not returned is reported; 0 = off.
         on_stuck: what happens to it besides: ``"report"``: nothing; ``"replace"``: its message
             is given up and a new slot takes its place (a child process is killed and started
