@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ class ConfigFile:
     def place(self, *tables: str) -> str:
         """Return how messages call a table of this file."""
         prefix = ("tool", "smoothop") if _is_project(self.path) else ()
-        names = ".".join((*prefix, *tables))
+        names = ".".join(one if one.isprintable() else repr(one) for one in (*prefix, *tables))
         return f"{self.path} [{names}]" if names else str(self.path)
 
 
@@ -55,9 +56,9 @@ def find_file(directory: Path, explicit: str | None = None) -> ConfigFile:
     """
     if explicit is not None:
         return _explicit(directory, explicit)
-    if (directory / OWN_FILE).exists():
+    if os.path.lexists(directory / OWN_FILE):  # a link to nowhere is told, not passed over
         return ConfigFile(Path(OWN_FILE), _read(directory / OWN_FILE, OWN_FILE))
-    if (directory / PROJECT_FILE).exists():
+    if os.path.lexists(directory / PROJECT_FILE):
         tables = _own_part(_read(directory / PROJECT_FILE, PROJECT_FILE), PROJECT_FILE)
         if tables is not None:
             return ConfigFile(Path(PROJECT_FILE), tables)

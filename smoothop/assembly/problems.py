@@ -81,14 +81,19 @@ def written(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
+def nearest_word(word: str, known: Iterable[str]) -> str | None:
+    """Return which of the known words is most likely meant, if any."""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest of the known words, or ``""``."""
-    found = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    found = nearest_word(word, known)
+    return f"; did you mean {found!r}?" if found else ""
 
 
 def unknown_key(key: str, known: Iterable[str], where: str) -> Problem:
     """Return the problem of a key that means nothing, with what is known there."""
     words = sorted(known)
     hint = nearest(key, words) or f"; known here: {', '.join(words)}"
-    return Problem(where, f"unknown key {key!r}{hint}")
+    return Problem(where, f"unknown key {written(key)}{hint}")

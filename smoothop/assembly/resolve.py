@@ -25,6 +25,7 @@ from smoothop.assembly.problems import (
     ProblemsError,
     checked,
     nearest,
+    nearest_word,
     unknown_key,
     written,
 )
@@ -53,7 +54,8 @@ class WorkerTable:
         settings: what is given for the handler's ``Settings``, not checked yet; ``None`` if
             nothing is.
         where: how messages call the place where it is described.
-        wrong: its keys whose values were refused; what should stand there is not known.
+        wrong: its keys that are misspelt or whose values were refused: what they should be is not
+            known.
     """
 
     name: str
@@ -259,7 +261,7 @@ def _workers(
 
 def _bad_name(name: str) -> str:
     return (
-        f"{name!r} is no name for a worker: 1 to 64 of the characters A-Z a-z 0-9 . _ -, "
+        f"{written(name)} is no name for a worker: 1 to 64 of the characters A-Z a-z 0-9 . _ -, "
         "the first a letter or a digit"
     )
 
@@ -269,6 +271,8 @@ def _worker(
 ) -> WorkerTable:
     right = _checked_table(table, schema.WORKER, file, ("workers", name), problems)
     place = file.place("workers", name)
+    refused = table.keys() & schema.WORKER.keys()
+    meant = {nearest_word(key, schema.WORKER) for key in table.keys() - schema.WORKER.keys()}
     return WorkerTable(
         name=name,
         handler=Value(right.get("handler", name), place if "handler" in right else DEFAULT),
@@ -277,7 +281,7 @@ def _worker(
         },
         settings=right.get("settings"),
         where=place,
-        wrong=frozenset(table.keys() & schema.WORKER.keys()) - frozenset(right),
+        wrong=frozenset(filter(None, refused | meant)) - frozenset(right),
     )
 
 

@@ -80,6 +80,12 @@ def test_what_is_given_twice_is_told_by_its_name(tmp_path, content, said):
     assert problem(tmp_path).startswith(f"smoothop.toml:{said}")
 
 
+@pytest.mark.parametrize("name", ["smoothop.toml", "pyproject.toml"])
+def test_a_link_to_nowhere_is_told_and_not_passed_over(tmp_path, name):
+    (tmp_path / name).symlink_to("nowhere")
+    assert problem(tmp_path) == f"{name}: cannot be read: No such file or directory"
+
+
 def test_a_directory_is_told_as_what_cannot_be_read(tmp_path):
     (tmp_path / "smoothop.toml").mkdir()
     assert "smoothop.toml: cannot be read: Is a directory" in problem(tmp_path)

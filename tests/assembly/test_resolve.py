@@ -104,6 +104,15 @@ def test_a_worker_keeps_its_fields_with_their_origin():
     assert table.settings == {"a": 1}
 
 
+def test_a_worker_keeps_what_was_refused_or_misspelt():
+    workers = resolved(
+        "[workers.a]\nsetings = {}\nrun_in = 5\nzzz = 1\ncritical = true\n"
+        "[workers.b]\nhandlr = 'h'\n"
+    ).workers
+    assert workers["a"].wrong == {"settings", "run_in"}
+    assert list(workers) == ["a"]  # nobody knows which handler the other one runs
+
+
 def test_the_default_handler_is_the_one_of_the_workers_name():
     assert resolved("[workers.w]\n").workers["w"].handler == Value("w", "default")
 
@@ -133,6 +142,14 @@ def test_the_default_handler_is_the_one_of_the_workers_name():
         (f"[workers.w]\nmax_memory = '{'9' * 400}'\n", f"{W} max_memory: a size looks like"),
         ("[workers.w]\nzzz = 1\n", "smoothop.toml [workers.w]: unknown key 'zzz'; known here: "),
         ("[workers.'a/b']\n", "smoothop.toml [workers.a/b]: 'a/b' is no name for a worker"),
+        (
+            '[workers."a\\nb"]\n',
+            r"smoothop.toml [workers.'a\nb']: 'a\nb' is no name for a worker: 1",
+        ),
+        (
+            f"[operator]\nname = '{'n' * 9999}'\n",
+            f"smoothop.toml [operator] name: '{'n' * 99} is not",
+        ),
         ("[plugins]\ndisable = 'a'\n", "smoothop.toml [plugins] disable: a list of names"),
         ("[operator]\ngrace = nan\n", "smoothop.toml [operator] grace: a duration is finite"),
         ("[operator]\nlog_level = 'loud'\n", "smoothop.toml [operator] log_level: one of debug,"),

@@ -202,15 +202,18 @@ def test_what_only_follows_from_another_problem_is_not_told(acme, tmp_path, writ
     write(
         "[workers.a]\nhandler = 5\n[workers.b]\nhandler = 'talker'\nsettings = 3\n"
         "[workers.ticker]\nrun_in = 'fiber'\nmax_handles = 5\n"
+        "[workers.c]\nhandlr = 'ticker'\n[workers.talker]\nsetings = {text = 'x'}\n"
     )
-    for command in (("run", "--all"), ("run", "a", "b", "ticker"), ("config",)):
+    for command in (("run", "--all"), ("run", "a", "b", "c", "ticker"), ("config",)):
         ended = acme.smoothop(*command, cwd=tmp_path)
         assert ended.returncode == 2
         assert ended.stderr.splitlines() == [
-            "smoothop: 3 problems",
+            "smoothop: 5 problems",
             "  smoothop.toml [workers.a] handler: a handler's name as text, not 5",
             "  smoothop.toml [workers.b] settings: a table, not 3",
             f"  smoothop.toml [workers.ticker] run_in: {ONE_OF}, not 'fiber'",
+            "  smoothop.toml [workers.c]: unknown key 'handlr'; did you mean 'handler'?",
+            "  smoothop.toml [workers.talker]: unknown key 'setings'; did you mean 'settings'?",
         ]
 
 
