@@ -129,7 +129,7 @@ def _given_twice(shown: str, text: str, message: str) -> Problem | None:
     first = next(is_first, None)
     what = "collides with what is given before it"
     if first is not None:
-        what = f"is given twice, first in line {first}; make one of the two"
+        what = f"is given twice, first in line {first}; keep only one"
     return Problem(f"{shown}:{number}", f"{head} {what}")
 
 
