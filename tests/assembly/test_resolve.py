@@ -1,5 +1,6 @@
 """Origins, order and problems of the configuration; nothing is imported."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from smoothop.assembly import schema
 from smoothop.assembly.file import ConfigFile
 from smoothop.assembly.resolve import Value, load, resolve
 
@@ -158,6 +160,43 @@ def test_the_default_handler_is_the_one_of_the_workers_name():
 def test_each_mistake_is_told_with_its_place_and_what_would_be_right(text, said):
     (problem,) = problems(text)
     assert problem.startswith(said)
+
+
+VALUES = (
+    *("true", "0", "-1", "1.5", "1e400", "nan", "-inf", "9" * 400, "1979-05-27", "07:32:00"),
+    *("''", "' '", "'zzz'", "'8'", "'-5s'", "'true'", f"'{'9' * 5000}'", '"\\u0000"'),
+    *("[]", "[true]", "{}", "{a = true}"),
+)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: value[:20])
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        ("operator", schema.OPERATOR),
+        ("control", schema.CONTROL),
+        ("plugins", schema.PLUGINS),
+        ("workers.w", schema.WORKER),
+    ],
+)
+def test_any_value_of_any_key_is_right_or_one_problem_in_the_words_of_the_file(table, keys, value):
+    for key in keys:
+        found = problems(f"[{table}]\n{key} = {value}\n")
+        assert len(found) <= 1
+        for problem in found:
+            assert problem.startswith(f"smoothop.toml [{table}] {key}: ")
+            assert not re.search("True|None|datetime|timedelta", problem)
+            assert len(problem) < 300
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "nan", " ", "zzz", "-5s", "[]", "9" * 5000])
+def test_any_text_of_any_variable_is_right_or_one_problem_of_its_name(value):
+    for kind in schema.SETTLED.values():
+        for variable in kind.variables:
+            found = problems(environ={variable: value})
+            assert len(found) <= 1
+            assert all(problem.startswith(f"{variable}: ") for problem in found)
+            assert all(len(problem) < 300 for problem in found)
 
 
 def test_flags_and_variables_are_checked_and_named():
