@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ class Logic:
         self.most_inside = 0
         self.teardown_failure: Exception | None = None
         self.hangs_in_teardown = False
+        self.death_in_teardown: Callable[[], object] = bool
 
     def note(self, text: str) -> None:
         """Write a line where the test can read it."""
@@ -132,6 +134,7 @@ class Logic:
         ctx.logger.info("tearing down, cancelled: %s", ctx.cancelled)
         if self.hangs_in_teardown:
             threading.Event().wait()
+        self.death_in_teardown()
         if self.teardown_failure is not None:
             raise self.teardown_failure
 
@@ -239,6 +242,10 @@ class Logic:
 
     async def do_spoil_teardown(self, ctx):
         self.teardown_failure = PlainError("teardown")
+        return done()
+
+    async def do_die_in_teardown(self, ctx, how, *arguments):
+        self.death_in_teardown = lambda: run_blocking(getattr(self, f"do_{how}")(ctx, *arguments))
         return done()
 
     async def do_hang_in_teardown(self, ctx):

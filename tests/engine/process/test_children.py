@@ -27,6 +27,7 @@ from smoothop.engine.runners.process.inside import messenger
 from smoothop.engine.runners.process.inside.termination import Termination
 from smoothop.engine.runners.process.orders import Order
 from smoothop.engine.runners.process.recipe import recipe
+from smoothop.engine.waiting import Latch
 from smoothop.handlers import handler_calls
 
 
@@ -119,6 +120,33 @@ def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, 
     assert worker.snapshot().panics == 10
 
 
+def test_one_whose_death_is_not_told_yet_when_a_message_comes_is_a_panic_too(
+    op, add, ask, monkeypatch
+):
+    reap, reaped, waits = Child.reap, threading.Event(), threading.Event()
+
+    def reap_and_stay(child):
+        reap(child)
+        reaped.set()
+        assert waits.wait(DEADLINE)
+
+    class Noting(Latch):
+        def wait(self, machine, timeout):
+            waits.set()
+            return super().wait(machine, timeout)
+
+    worker = add()
+    pid = pid_of(ask)
+    monkeypatch.setattr(Child, "reap", reap_and_stay)
+    (slot,) = op._cores["w"].run.slots
+    slot.calls.handle.__self__._attendant.gone = Noting()
+    with worker.metrics(kinds={"panic"}) as panics:
+        os.kill(pid, signal.SIGKILL)
+        assert reaped.wait(DEADLINE)
+        assert ask("echo", 1) == (1,)
+        assert f"child process {pid} was killed by SIGKILL" in panics.get(DEADLINE).error
+
+
 def test_children_that_die_idle_use_up_the_panics(op, add, ask):
     worker = add(max_panic_attempts=1)
     child = pid_of(ask)  # so that it has been told to have started
@@ -174,6 +202,49 @@ def test_a_teardown_that_raises_is_told_and_stops_nothing(op, add, ask, caplog):
     (record,) = [one for one in caplog.records if "teardown failed" in one.getMessage()]
     assert record.error == "PlainError: teardown"
     assert "in teardown" in logging.Formatter().format(record)
+
+
+def teardown_failures(caplog):
+    return [one for one in caplog.records if one.getMessage().startswith("teardown failed")]
+
+
+@pytest.mark.parametrize(
+    ("death", "how"),
+    [
+        (("exit", 3), "ended with exit code 3"),
+        (("exit", 0), "ended with exit code 0"),
+        (("kill", signal.SIGKILL), "was killed by SIGKILL"),
+        (("crash",), "was killed by SIGSEGV"),
+    ],
+)
+def test_so_is_one_in_which_the_child_dies(op, add, ask, death, how, caplog):
+    worker = add()
+    pid = pid_of(ask)
+    ask("die_in_teardown", *death)
+    op.stop("w").result(DEADLINE)
+    (record,) = teardown_failures(caplog)
+    assert record.error == f"ChildDiedError: child process {pid} {how}"
+    assert worker.snapshot().panics == 0
+
+
+def test_also_in_that_of_a_worn_child(add, ask, caplog):
+    worker = add(max_handles=1)
+    ask("die_in_teardown", "exit", 3)
+    assert ask("echo", 1) == (1,)
+    (record,) = teardown_failures(caplog)
+    assert record.error.endswith("ended with exit code 3")
+    assert worker.snapshot().panics == 0
+
+
+def test_a_child_that_leaves_without_a_teardown_has_not_failed_in_it(
+    op, add, ask, tmp_path, caplog
+):
+    poison = tmp_path / "poison"
+    poison.write_text("1")
+    add(poison=poison)  # its first child has not been set up
+    assert ask("echo", 1) == (1,)
+    op.stop("w").result(DEADLINE)
+    assert teardown_failures(caplog) == []
 
 
 @pytest.mark.parametrize("stopping", [True, False])

@@ -111,7 +111,7 @@ class ChildCalls:
         child, attendant = self._child, self._attendant
         if child is None or attendant is None:
             return
-        if not self._is_leaving:
+        if not self._is_leaving and child.exit is None:  # or its death is yet to be told
             self._see_out(attendant)
         attendant.gone.wait(self._core.machine, None)
         attendant.thread.join(_LAST_BREATH)
@@ -207,8 +207,12 @@ class ChildCalls:
 
     def _lost(self) -> None:
         """The child has ended; told on its attendant's thread."""
-        child = self._child
-        if child is None or self._is_leaving:
+        child, attendant = self._child, self._attendant
+        if child is None or attendant is None:
+            return
+        if self._is_leaving:
+            if not attendant.teardown_is_told:  # it has died in it, or just before
+                self._core.teardown_failed(ChildDiedError(child.exit))
             return
         # What was given may never be gone on with: then nobody else tells of this death.
         is_idle = not self._is_busy or self._given is not None

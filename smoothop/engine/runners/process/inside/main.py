@@ -69,8 +69,8 @@ class Servant:
                 # Said aside as well, but `teardown` might begin before that is heard.
                 if wire.unpacked(body):
                     self._messenger.stop.set()
-                if self._resident is not None:
-                    self._orders.send(*self._resident.tear_down())
+                resident = self._resident
+                self._orders.send(*(resident.tear_down() if resident else (wire.RETURNED, b"")))
                 return
 
     def _next(self) -> Frame:
