@@ -87,6 +87,24 @@ def _fails_there():
     raise PlainError("not here")
 
 
+class Unshowable(Unreadable):
+    """Can be shown as text neither."""
+
+    def __repr__(self):
+        raise RuntimeError("no text either")
+
+
+class Dawdling:
+    """Is never pickled to the end; opens a fifo when it is about to be."""
+
+    def __init__(self, fifo):
+        self.fifo = fifo
+
+    def __reduce__(self):
+        Path(self.fifo).write_bytes(b"")
+        threading.Event().wait()
+
+
 class LateMessage:
     """Takes its time in being made again: until a `Fifo` is opened."""
 
@@ -226,6 +244,13 @@ class Logic:
         ctx.logger.warning("holding %s", lock, extra={"what": lock})
         return done()
 
+    async def do_log_odd_things(self, ctx):
+        lock = threading.Lock()
+        odd = {"unreadable": Unreadable(), "unshowable": Unshowable(), "lock": lock}
+        errors = {"stubborn": StubbornError(1, 2), "plain": PlainError("p")}
+        ctx.logger.warning("odd things", extra={**odd, **errors, "path": Path("here")})
+        return done()
+
     async def do_log_on(self, ctx, number, fifo):
         """From now on log at that signal, and open the fifo then."""
 
@@ -278,6 +303,9 @@ class Logic:
 
     async def do_send_a_lock(self, ctx, name):
         await ctx.dispatch(name, threading.Lock())
+
+    async def do_send_dawdling(self, ctx, name, fifo):
+        await ctx.dispatch(name, Dawdling(fifo))
 
     async def do_send_in_a_thread(self, ctx, name, message):
         found = []

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from support.gates import DEADLINE
-from support.obedient import Fifo, LateMessage, Obedient, lines
+from support.obedient import Fifo, LateMessage, Obedient, PlainError, lines, read
 
 from smoothop import (
     Config,
@@ -385,6 +386,20 @@ def test_one_that_was_to_leave_before_its_handler_began_leaves_as_well(
     assert not [one for one in caplog.records if one.getMessage() == "killing child process"]
 
 
+def test_one_that_is_terminated_while_its_message_is_pickled_leaves_by_that(
+    op, add, tmp_path, caplog
+):
+    fifo = Fifo(tmp_path / "fifo")
+    add(stop_grace=0.05)
+    inside = op.dispatch("w", ("send_dawdling", "w", fifo.path))
+    read(fifo.path)  # it is at it
+    op.stop("w").result(DEADLINE)
+    with pytest.raises(MessageDroppedError) as dropped:
+        inside.result(0)
+    assert isinstance(dropped.value.__cause__, SystemExit)
+    assert not [one for one in caplog.records if one.getMessage() == "killing child process"]
+
+
 @pytest.mark.parametrize("shape", ["swallow", "ignore_sigterm", "ring_and_hold_the_gil"])
 def test_one_that_does_not_leave_then_either_is_killed(op, add, ask, bell, shape, caplog):
     add(stop_grace=0.5)  # from the bell to the GIL it is some lines of Python
@@ -517,6 +532,18 @@ def test_what_cannot_be_pickled_in_a_record_is_shown_as_text(add, ask, caplog):
     ask("log_a_lock")
     (record,) = [one for one in caplog.records if one.getMessage().startswith("holding <")]
     assert record.what.startswith("<unlocked _thread.lock")
+
+
+def test_what_cannot_be_made_again_is_shown_as_text_and_the_record_arrives(add, ask, caplog):
+    add()
+    ask("log_odd_things")
+    (record,) = [one for one in caplog.records if one.getMessage() == "odd things"]
+    assert record.unreadable.startswith("<support.obedient.Unreadable object at")
+    assert record.unshowable == "<Unshowable whose __repr__ raised RuntimeError>"
+    assert record.lock.startswith("<unlocked _thread.lock")
+    assert record.path == Path("here")
+    assert type(record.plain) is PlainError
+    assert (type(record.stubborn).__name__, str(record.stubborn)) == ("StubbornError", "1 and 2")
 
 
 # -- the parent's end
