@@ -336,6 +336,10 @@ class Logic:
         self.ballast = bytes([1]) * size
         return done(os.getpid())
 
+    async def do_grow_and_raise(self, ctx, size):
+        await self.do_grow(ctx, size)
+        raise PlainError("grown")
+
     async def do_hang(self, ctx, _):
         threading.Event().wait()
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from support.gates import DEADLINE
-from support.obedient import Fifo, LateMessage, Obedient, PlainError, lines, read
+from support.obedient import Fifo, LateMessage, Obedient, PlainError, Unreadable, lines, read
 
 from smoothop import (
     Config,
+    HandlerFailedError,
     HandlerPanickedError,
     MessageDroppedError,
     StopTimeoutError,
@@ -194,6 +195,59 @@ def test_a_fresh_child_takes_over_from_one_that_holds_too_much_memory(add, ask, 
     assert pid_of(ask) != first
     (record,) = [one for one in caplog.records if one.getMessage() == "replacing child process"]
     assert "more than 143 MiB (max_memory)" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("message", "outcome"),
+    [
+        (("raise", "plain"), HandlerPanickedError),
+        (("return", "None"), HandlerPanickedError),
+        (("fail", "no"), HandlerFailedError),
+        (("give_a_lock",), HandlerFailedError),
+        (("give_unreadable",), HandlerFailedError),
+    ],
+)
+def test_it_does_so_however_the_last_of_them_ended(op, add, ask, message, outcome, tmp_path):
+    notes = tmp_path / "notes"
+    worker = add(max_handles=2, notes=notes)
+    first = pid_of(ask)
+    with pytest.raises(outcome):
+        ask(*message)
+    assert pid_of(ask) != first
+    assert worker.snapshot().panics == (outcome is HandlerPanickedError)
+    op.stop("w").result(DEADLINE)
+    assert lines(notes) == ["setup", "teardown"] * 2
+
+
+def test_a_message_that_is_refused_is_no_call(add, ask):
+    add(max_handles=2)
+    first = pid_of(ask)
+    with pytest.raises(HandlerFailedError):
+        ask("echo", Unreadable())
+    assert pid_of(ask) == first
+
+
+def test_memory_is_looked_at_after_a_call_that_raised_too(add, ask, caplog):
+    caplog.set_level(logging.INFO)
+    add(max_memory=150_000_000)
+    first = pid_of(ask)
+    with pytest.raises(HandlerPanickedError):
+        ask("grow_and_raise", 160_000_000)
+    assert pid_of(ask) != first
+    (record,) = [one for one in caplog.records if one.getMessage() == "replacing child process"]
+    assert "more than 143 MiB (max_memory)" in record.reason
+
+
+def test_a_limit_of_memory_that_no_child_can_keep_is_told_once(op, add, ask, both_busy, caplog):
+    add(max_memory=512, concurrency=2)
+    both_busy()
+    assert pid_of(ask) != pid_of(ask)
+    (record,) = [one for one in caplog.records if "before its first call" in one.getMessage()]
+    assert record.levelname == "WARNING"
+    assert "MiB of memory, more than 512 bytes (max_memory) after its setup" in record.reason
+    op.update_config("w", max_memory=1_000_000_000).result(DEADLINE)
+    assert pid_of(ask) == pid_of(ask)
+    assert len([one for one in caplog.records if "its first call" in one.getMessage()]) == 1
 
 
 def test_a_teardown_that_raises_is_told_and_stops_nothing(op, add, ask, caplog):

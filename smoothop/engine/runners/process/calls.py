@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from smoothop.engine.worker.context import Context
     from smoothop.engine.worker.slot import Slot
 
+_ASIDE: Final = (wire.LOGGED, wire.WORN)
+
 _LAST_BREATH: Final = 1.0
 """Seconds that a child which has closed the socket for its orders has to end."""
 
@@ -41,6 +43,8 @@ class ChildCalls:
         self._attendant: Attendant | None = None
         self._is_busy = self._is_leaving = False
         self._died: str | None = None
+        self._worn: str | None = None  # said of the last order
+        self._is_warned = slot.number > 0  # the first slot speaks for all
         self._given: Order | None = None
 
     # -- the calls
@@ -153,6 +157,8 @@ class ChildCalls:
         if kind == wire.RAISED:
             self.end()
             raise arrived(wire.unpacked(body))
+        if self._worn is not None:
+            self._warn(self._worn)
         return child
 
     def _order_or_die(self, child: Child, order: Order) -> tuple[int, bytes]:
@@ -169,19 +175,28 @@ class ChildCalls:
             ChildDiedError: it died over it; says how.
         """
         self._is_busy = True
+        self._worn = None
         if self._attendant is not None:
             self._attendant.errands.call_context = copy_context()
         try:
             child.order(order)
-            while (answer := child.answer())[0] == wire.LOGGED:
-                records.write(answer[1])
+            while (answer := child.answer())[0] in _ASIDE:
+                self._said_aside(*answer)
         except EOFError:
             raise ChildDiedError(self._how_it_ended(child)) from None
         finally:
             self._is_busy = False
         return answer
 
+    def _said_aside(self, kind: int, body: bytes) -> None:
+        if kind == wire.LOGGED:
+            records.write(body)
+        else:
+            self._worn = body.decode()
+
     def _result(self, kind: int, body: bytes) -> HandleResult:
+        if self._worn is not None:
+            self._replace(self._worn)
         try:
             said = wire.unpacked(body)
         except BaseException as error:  # noqa: BLE001 - unpickling runs the code of its class
@@ -190,10 +205,16 @@ class ChildCalls:
             raise arrived(said)
         if kind == wire.REFUSED:
             return fail(UnsendableError(said))
-        result, worn = told_by(said)
-        if worn is not None:
-            self._replace(worn)
-        return result
+        return told_by(said)
+
+    def _warn(self, worn: str) -> None:
+        if not self._is_warned:
+            self._is_warned = True
+            self._core.log.warning(
+                "child process is worn before its first call",
+                reason=f"{worn} after its setup, so each call takes a child of its own: "
+                "give max_memory more than that, or 0 for no limit",
+            )
 
     def _replace(self, worn: str) -> None:
         self._core.log.info("replacing child process", reason=worn)

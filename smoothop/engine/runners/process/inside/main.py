@@ -91,9 +91,12 @@ class Servant:
             if calls.setup is not None:
                 calls.setup(Context(slot))
             wear = Wear(given.max_memory, given.max_handles)
-            self._resident = Resident(calls, slot, self._termination, wear)
+            self._resident = Resident(calls, slot, self._termination, wear, self._orders.send)
 
-        return fenced(self._termination, settle_in)
+        answer = fenced(self._termination, settle_in)
+        if self._resident is not None:
+            self._resident.say_if_worn()
+        return answer
 
     def _log(self, body: bytes) -> None:
         if threading.current_thread() is not threading.main_thread():
