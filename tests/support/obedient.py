@@ -332,6 +332,12 @@ class Logic:
         while True:
             eaten.append(bytes(1 << 20))
 
+    async def do_limit_memory(self, ctx, more):
+        """Let this process have only so many bytes more than it has."""
+        held = int(read("/proc/self/statm").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (held + more, held + more))
+        return done(os.getpid())
+
     async def do_grow(self, ctx, size):
         self.ballast = bytes([1]) * size
         return done(os.getpid())

@@ -51,7 +51,10 @@ def unsendable(what: str, value: object, cause: BaseException) -> UnsendableErro
 
 def unreadable(what: str, error: BaseException) -> UnsendableError:
     """Return the error that says that what was sent cannot be read where it arrived."""
-    return UnsendableError(
-        f"{what} cannot be read in the other process ({typed_text(error)}): its classes must be "
-        "ones that can be imported there, so they must not stand in the program itself (__main__)"
-    )
+    text = f"{what} cannot be read in the other process ({typed_text(error)})"
+    if not isinstance(error, MemoryError):
+        text += (
+            ": its classes must be ones that can be imported there, so they must not stand in the "
+            "program itself (__main__)"
+        )
+    return UnsendableError(text)

@@ -172,7 +172,7 @@ class ChildCalls:
 
         Raises:
             UnreadError: the child died before.
-            ChildDiedError: it died over it; says how.
+            ChildDiedError: it died over it, or had to; says how.
         """
         self._is_busy = True
         self._worn = None
@@ -184,6 +184,9 @@ class ChildCalls:
                 self._said_aside(*answer)
         except EOFError:
             raise ChildDiedError(self._how_it_ended(child)) from None
+        except MemoryError as error:  # what is left of it would be taken for the next answer
+            child.kill("there was no memory for its answer")
+            raise ChildDiedError(self._how_it_ended(child)) from error
         finally:
             self._is_busy = False
         return answer
