@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smoothop.engine.worker.context import Context
     from smoothop.engine.worker.slot import Slot
 
-_ASIDE: Final = (wire.LOGGED, wire.WORN)
+_BEFORE: Final = (wire.LOGGED, wire.WORN)
 
 _LAST_BREATH: Final = 1.0
 """Seconds that a child which has closed the socket for its orders has to end."""
@@ -180,8 +180,8 @@ class ChildCalls:
             self._attendant.errands.call_context = copy_context()
         try:
             child.order(order)
-            while (answer := child.answer())[0] in _ASIDE:
-                self._said_aside(*answer)
+            while (answer := child.answer())[0] in _BEFORE:
+                self._said_before(*answer)
         except EOFError:
             raise ChildDiedError(self._how_it_ended(child)) from None
         except MemoryError as error:  # what is left of it would be taken for the next answer
@@ -191,7 +191,7 @@ class ChildCalls:
             self._is_busy = False
         return answer
 
-    def _said_aside(self, kind: int, body: bytes) -> None:
+    def _said_before(self, kind: int, body: bytes) -> None:
         if kind == wire.LOGGED:
             records.write(body)
         else:
