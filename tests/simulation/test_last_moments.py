@@ -365,6 +365,49 @@ def _stop_without_thread(machine: SimMachine, run_in: str) -> None:
     operator.close()
 
 
+def test_who_stops_a_run_that_got_no_thread_finds_that_of_the_one_before_gone() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _stop_a_following_run(machine))
+
+
+def _stop_a_following_run(machine: SimMachine) -> None:
+    restarting: list[bool] = []
+    alive: list[bool] = []
+
+    class Follows(logging.Logger):
+        """Lets another one stop the worker while it is being started again."""
+
+        def log(self, _level: int, message: object, *_: object, **_extra: object) -> None:
+            if message == "stopping worker":
+                restarting.append(True)
+            elif message == "starting worker" and restarting:
+                machine.start(stop, "stopper")
+                machine.sleep(0.1)
+
+    def stop() -> None:
+        operator.stop("name").result()
+        alive.append(thread.is_alive())
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("no thread")
+
+    operator = Operator(_machine=machine, logger=Follows("follows"))
+    operator.add_handler("name", lambda ctx: none(10))
+    operator.start("name")
+    machine.sleep(1)
+    (thread,) = operator._cores["name"].threads
+    machine.spawn = no_thread
+    restarted = operator.update_config("name", max_panic_attempts=1)
+    # Called on the worker's thread, after those who wait for the stop were told.
+    restarted.add_done_callback(lambda _: machine.sleep(0.1))
+    with pytest.raises(SmoothopError, match="no thread"):
+        restarted.result()
+    machine.sleep(1)
+    assert alive == [False]
+    del machine.spawn
+    operator.close()
+
+
 def test_of_two_that_are_launched_beside_one_idle_thread_none_waits_for_the_other() -> None:
     with Carriers() as carriers:
         for machine in machines(carriers):
