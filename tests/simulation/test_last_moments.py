@@ -1,5 +1,7 @@
 """What comes in the last moment before a close or a removal, over many schedules."""
 
+import asyncio
+import gc
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -106,6 +108,53 @@ def _launch_late(machine: SimMachine) -> None:
         close_loop()
 
     loop.close = close_after_the_launch
+    close_at_once(operator)
+    machine.sleep(1)
+    assert late.status == "stopped"
+
+
+def test_a_worker_launched_in_the_last_round_of_its_loop_leaves_no_task_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _launch_in_the_last_round(machine))
+    gc.collect()  # who is let go of then says so
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
+def _launch_in_the_last_round(machine: SimMachine) -> None:
+    launching, loop_ends = Latch(), Latch()
+
+    class Slow(logging.Logger):
+        def log(self, _level: int, message: object, *_: object, **extra: object) -> None:
+            if message == "starting worker" and extra["extra"] == {"worker": "late"}:
+                launching.set()
+                loop_ends.wait(machine, None)
+
+    class Late:
+        async def setup(self, ctx: AsyncContext) -> None:
+            raise AssertionError("it is too late")
+
+        async def handle(self, ctx: AsyncContext) -> HandleResult:
+            return none(10)
+
+    operator = Operator(_machine=machine, logger=Slow("slow"))
+
+    async def early(ctx: AsyncContext) -> HandleResult:
+        return none(10)
+
+    operator.add_handler("early", early)
+    late = operator.add_handler("late", Late())
+    operator.start("early")
+    starter = machine.start(lambda: operator.start("late"), "starter")
+    launching.wait(machine, None)
+
+    async def last_step() -> None:
+        loop_ends.set()
+        starter.join()
+        await asyncio.sleep(0)  # the loop takes the call; who begins comes a round later
+
+    operator._loop_host()._crew.loop.shutdown_asyncgens = last_step
     close_at_once(operator)
     machine.sleep(1)
     assert late.status == "stopped"
