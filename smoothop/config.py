@@ -47,7 +47,8 @@ class Config:
             without a restart.
         critical: `smoothop run` ends when this worker has used up its panics.
         max_memory: bytes of memory above which a child process is started anew, between two
-            `handle` calls; 0 = no limit. Only with ``run_in="process"``.
+            `handle` calls; 0 = no limit. Has to be more than a child holds after its `setup`, or
+            each call takes a fresh one. Only with ``run_in="process"``.
         max_handles: `handle` calls after which a child process is started anew; 0 = no limit.
             Only with ``run_in="process"``.
 

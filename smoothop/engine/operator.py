@@ -212,8 +212,9 @@ class Operator:
 
         Raises:
             ValueError: the name is malformed.
-            InvalidHandlerError: `handler` is not a handler, or cannot be made in the process it is
-                to run in; says what is wrong with it.
+            InvalidHandlerError: `handler` is not a handler; says what is wrong with it. One that
+                cannot live in the child process which `config` asks for is refused by an error
+                that is a `ConfigError` as well.
             WorkerExistsError: there is a worker of that name.
             ConfigError: the config asks for what this version cannot do.
             OperatorClosedError: the operator is closed.
@@ -296,7 +297,9 @@ class Operator:
         Raises:
             WorkerNotFoundError: there is no such worker.
             ValueError: a field does not exist or a value is wrong; nothing was changed.
-            ConfigError: the config asks for what this version cannot do; nothing was changed.
+            ConfigError: the config asks for what this version cannot do; nothing was changed. That
+                the handler cannot live in a child process is said by an error that is an
+                `InvalidHandlerError` as well.
         """
         core = self._core(name)
         for field in changes:
