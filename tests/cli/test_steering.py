@@ -634,6 +634,21 @@ def test_an_operator_that_stops_is_alive_but_not_ready(hard_of_hearing):
     assert operator("health").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ("nan", "a duration looks like 2, 0.5,"),
+        ("-5s", "a duration is finite and not negative, not '-5s'"),
+        ("0", "a duration from 100ms to 24h, not '0'"),
+        ("9999999999h", "a duration from 100ms to 24h, not '9999999999h'"),
+    ],
+)
+def test_the_interval_of_a_watch_is_a_duration_that_makes_sense(acme, tmp_path, interval, said):
+    ended = acme.smoothop("ps", "--watch", "--interval", interval, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"Invalid value for '--interval': {said}" in ended.stderr
+
+
 def test_watch_draws_until_ctrl_c_and_ends_with_3_when_the_operator_does(fresh):
     watch = ("ps", "--watch", "--interval", "0.1", "--name", fresh.name)
     with fresh.acme.on_terminal(*watch, cwd=fresh.cwd) as screen:

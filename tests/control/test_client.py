@@ -363,6 +363,18 @@ def test_message_without_an_outcome_in_time_is_accepted_all_the_same(running):
     assert one.client.worker("echo").snapshot.mailbox_depth == 1
 
 
+@pytest.mark.parametrize("limit", [25 * 86_400, 1e10, 1e300])
+def test_a_limit_may_be_longer_than_a_socket_can_wait(running, limit):
+    one = running()
+    client = Client("test", timeout=limit)
+    assert client.send("echo", 1, wait=True, timeout=limit) == 1
+    assert client.restart("echo", timeout=limit).status == "running"
+    assert client.stop("echo", timeout=limit).status == "stopped"
+    asynchronous = AsyncClient("test", timeout=limit)
+    assert asyncio.run(asynchronous.start("echo", timeout=limit)).status == "running"
+    one.operator.close()
+
+
 def test_full_mailbox_and_removed_worker_are_told(running):
     one = running()
     one.operator.add_handler("small", lambda ctx: none(), Config(mailbox_size=1, message_only=True))

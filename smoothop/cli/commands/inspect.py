@@ -10,6 +10,7 @@ import typer
 
 from smoothop.assembly.describe import Tree, plain
 from smoothop.assembly.handler_facts import describe_handler
+from smoothop.assembly.problems import ProblemsError
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.live import live_lines
 from smoothop.cli.options import AsJson, ConfigOption
@@ -59,7 +60,12 @@ def command(  # noqa: PLR0917 - typer makes options of them
     live = _live(client, name, is_required=bool(operator or url))
     with plugins_print_to_stderr():
         registry = invocation.discover(resolved)
-        known, workers, problems = _described(name, live, resolved, registry)
+        try:
+            known, workers, problems = _described(name, live, resolved, registry)
+        except ConfigError:
+            if name in resolved.unsound_workers or not resolved.knows_workers:
+                raise ProblemsError(resolved.problems) from None
+            raise
     if as_json:
         show_json({**known, "workers": plain(workers), "live": live})
     elif live is None:

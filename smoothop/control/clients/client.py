@@ -16,7 +16,7 @@ from smoothop.control.clients import requests
 from smoothop.control.clients.address import Address, addresses, not_running, refused
 from smoothop.control.clients.exchange import Exchange
 from smoothop.control.clients.requests import Call, T
-from smoothop.control.sockets import SILENCE, connected, received
+from smoothop.control.sockets import LONGEST, SILENCE, connected, received
 from smoothop.events import MetricEvent, WorkerSnapshot
 
 
@@ -50,7 +50,7 @@ class Client:
     ) -> None:
         self._name = name
         self._token = token
-        self._timeout = seconds(timeout, "timeout")
+        self._timeout = min(seconds(timeout, "timeout"), LONGEST)
         self._addresses = addresses(name, url, os.environ)
 
     def operator(self) -> OperatorInfo:

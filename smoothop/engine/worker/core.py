@@ -280,6 +280,8 @@ class WorkerCore(WorkerSlots):
             self.operator._watchdog.forget(run)  # noqa: SLF001 - the engine's own door
         with self.lock:
             self.run = None
+            # One that got no thread ends on that of the run before it, if it was to follow one.
+            threads = run.threads or self.threads
             again = self._start_again and self.mailbox.refusal is None
             self._start_again = False
             following = self._new_run() if again else None
@@ -292,7 +294,7 @@ class WorkerCore(WorkerSlots):
             except SmoothopError as error:  # told in the log, and to who asked for the restart
                 failure = error
         for told in ended:
-            told.run_ended(run.threads)
+            told.run_ended(threads)
         for completion in restarts:
             if failure is None:
                 completion.succeed()
