@@ -218,6 +218,16 @@ class Logic:
         thread.join()
         return done()
 
+    async def do_log_without_pause(self, ctx, logger):
+        flood = logging.getLogger(logger)
+
+        def log():
+            while True:
+                flood.warning("and on")
+
+        threading.Thread(target=log, daemon=True).start()
+        return done()
+
     async def do_log_a_lock(self, ctx):
         lock = threading.Lock()
         ctx.logger.warning("holding %s", lock, extra={"what": lock})

@@ -20,7 +20,7 @@ from smoothop import (
     StopTimeoutError,
     done,
 )
-from smoothop.engine.runners.process import attendant, wire
+from smoothop.engine.runners.process import attendant, calls, wire
 from smoothop.engine.runners.process.beginning import Beginning
 from smoothop.engine.runners.process.child import Child
 from smoothop.engine.runners.process.inside import messenger
@@ -338,6 +338,29 @@ def test_a_stop_waits_for_a_teardown_that_takes_its_time_and_ends_it_in_the_end(
     assert is_gone(pid)
     (record,) = [one for one in caplog.records if "teardown failed" in one.getMessage()]
     assert record.error.startswith("SystemExit: terminated")
+
+
+def test_one_whose_thread_logs_without_pause_is_stopped(op, add, ask, monkeypatch):
+    children, written = [], threading.Event()
+
+    def start(name):
+        children.append(Child(name))
+        return children[-1]
+
+    def write(_):
+        written.set()
+        # Slower than the child: as long as that lives, there is always more.
+        select.select([children[0].side], [], [], DEADLINE)
+
+    monkeypatch.setattr(calls, "Child", start)
+    flood = logging.getLogger("acme.flood")
+    monkeypatch.setattr(flood, "propagate", False)
+    monkeypatch.setattr(flood, "handlers", [watch := logging.Handler()])
+    watch.emit = write
+    add(stop_grace=0.05)
+    ask("log_without_pause", flood.name)
+    assert written.wait(DEADLINE)
+    op.stop("w").result(DEADLINE)
 
 
 @pytest.fixture

@@ -76,6 +76,15 @@ def test_a_side_never_blocks_even_when_nobody_reads(ends):
     assert not side.waits_to_send
 
 
+def test_a_side_that_is_sent_more_and_more_gives_it_piece_by_piece(ends):
+    side, other = Side(ends[0]), wire.Link(ends[1])
+    for _ in range(3):
+        other.send(1, b"x" * 10_000)
+    assert len(list(side.frames())) == 1
+    other.send(2)
+    assert [kind for kind, _ in side.frames(3)] == [1, 1, 2]
+
+
 def test_a_side_gives_what_has_come_and_then_the_end(ends):
     side, other = Side(ends[0], wire.frame(1, b"begun")[:5]), wire.Link(ends[1])
     assert list(side.frames()) == []
