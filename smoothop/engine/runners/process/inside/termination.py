@@ -51,7 +51,7 @@ class Termination:
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """Raise nothing in this block, which would leave half a frame on the wire."""
+        """Raise nothing in this block, which sends: what was begun is said in full."""
         self._shields += 1
         try:
             yield
