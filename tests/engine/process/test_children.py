@@ -257,6 +257,54 @@ def test_a_child_that_leaves_a_process_behind_is_known_to_be_dead(op, add, ask, 
     fifo.open()
 
 
+# -- copies of it: what its handler forks
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (("fork_and", "echo", "a result"), 0),
+        (("fork_and", "raise", "exit"), 3),
+        (("fork_and", "raise", "plain"), 1),
+        (("fork_and", "exit", 4), 4),
+        (("fork_and", "count_descriptors"), 4),  # the fourth lists them
+        (("fork_and", "see_that_nobody_is_there"), 0),
+        (("fork_and_terminate",), -signal.SIGTERM),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_a_copy_is_a_process_like_any_other(add, ask, capfd, caplog, message, code):
+    worker = add()
+    for number in range(3):
+        assert ask(*message) == code
+        assert ask("echo", number) == (number,)
+    assert [one for one in caplog.records if one.getMessage() == "of the copy"] == []
+    assert worker.snapshot().panics == 0
+    logged = [line for line in capfd.readouterr().err.splitlines() if line == "of the copy"]
+    assert len(logged) == 3 * (message[0] == "fork_and")
+
+
+def test_a_copy_that_raises_tells_where(add, ask, capfd):
+    add()
+    ask("fork_and", "raise", "plain")
+    assert "in do_raise" in capfd.readouterr().err
+
+
+def test_a_handler_uses_multiprocessing_with_its_fork(add, ask, caplog):
+    add()
+    for number in range(3):
+        assert ask("multiprocess", -1, -2, -3) == (0, 1, 2, 3)
+        assert ask("echo", number) == (number,)
+    assert [one for one in caplog.records if one.getMessage() == "of the copy"] == []
+
+
+def test_a_copy_needs_no_lock_of_a_thread_that_is_not_there(add, ask):
+    add()
+    ask("log_without_pause", "acme.flood")
+    for _ in range(10):
+        assert ask("fork_and", "see_that_nobody_is_there") == 0
+
+
 def test_a_child_that_closes_its_sockets_is_killed(op, add, ask):
     add()
     with pytest.raises(HandlerPanickedError, match="it had closed its connection to its parent"):

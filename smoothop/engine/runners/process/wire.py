@@ -123,6 +123,14 @@ class Link:
         """Give the socket back."""
         self._socket.close()
 
+    def forked(self) -> None:
+        """Close it in a forked process, where nobody gives the lock back that another held.
+
+        It stays open where it came from; to send here raises `OSError` from now on.
+        """
+        self._lock = RLock()
+        self._socket.close()
+
     def _read(self, data: bytes, count: int) -> bytes:
         """Return `data` with what follows it, at least `count` bytes."""
         if len(data) >= count:
