@@ -138,5 +138,4 @@ class Servant:
             self._messenger.log(body)
             return
         # In order with what the handler does: the parent writes it before it hears the answer.
-        with self._termination.shielded():
-            self._orders.send(wire.LOGGED, body)
+        self._orders.send(wire.LOGGED, body)

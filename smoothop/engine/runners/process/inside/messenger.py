@@ -114,11 +114,7 @@ class Messenger:
         forgotten = tuple(self._taken_forgotten())
         by_handler = threading.get_ident() == self._handler
         body = wire.packed(Request(number, what, arguments, by_handler, forgotten))
-        if by_handler:
-            with self._termination.shielded():
-                self._side.send(wire.ASK, body)
-        else:
-            self._side.send(wire.ASK, body)
+        self._side.send(wire.ASK, body)
 
     def _taken_forgotten(self) -> Iterator[int]:
         try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class Termination:
@@ -20,7 +18,6 @@ class Termination:
     def __init__(self) -> None:
         self._is_ordered = False
         self._is_in_handler = False
-        self._shields = 0
         self._forking = threading.local()
 
     def install(self) -> None:
@@ -54,21 +51,11 @@ class Termination:
         """What was ordered has come too late: the call that was to end has ended by itself."""
         self._is_ordered = False
 
-    @contextmanager
-    def shielded(self) -> Iterator[None]:
-        """Raise nothing in this block, which sends: what was begun is said in full."""
-        self._shields += 1
-        try:
-            yield
-        finally:
-            self._shields -= 1
-        self._look()
-
     def _on_sigterm(self, *_: object) -> None:
         self._look()
 
     def _look(self) -> None:
-        if self._is_ordered and self._is_in_handler and not self._shields:
+        if self._is_ordered and self._is_in_handler:
             self._is_ordered = False
             raise SystemExit("terminated: it had been asked to stop, and its grace is over")
 
@@ -76,7 +63,8 @@ class Termination:
 
     def _fork(self) -> None:
         # One that comes to the copy at once waits until it is not ignored there any more.
-        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     def _forked(self) -> None:
         self._is_ordered = False
