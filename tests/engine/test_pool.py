@@ -499,3 +499,15 @@ def test_where_a_worker_stands_is_said_wherever_it_is(seed):
     assert parked == "(sleeps, and holds no thread)"
     assert "blocks_here" in stuck["blocks"]
     assert stuck["sleeps"] == "(waits for a thread of the pool)"
+
+
+def test_an_async_handler_runs_on_the_loop_whatever_its_config_says():
+    async def handle(ctx):
+        return done(threading.current_thread().name)
+
+    with Operator() as op:
+        for run_in in ("thread", "pool"):
+            op.add_handler(run_in, handle, Config(run_in=run_in, message_only=True))
+        op.start_all()
+        names = {op.dispatch(name, None).result(20) for name in ("thread", "pool")}
+    assert names == {"smoothop-loop"}
