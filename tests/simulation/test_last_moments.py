@@ -511,3 +511,42 @@ def _close_in_between(machine: SimMachine, run_in: str) -> None:
     operator.close()
     assert errors == [None]
     assert [view.status for view in views] == ["stopped"] * 3
+
+
+def test_what_was_set_up_is_torn_down_once_though_a_further_slot_gets_no_thread() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _stop_while_a_slot_gets_no_thread(machine))
+
+
+def _stop_while_a_slot_gets_no_thread(machine: SimMachine) -> None:
+    calls: list[str] = []
+
+    class Handler:
+        def setup(self, ctx: Context) -> None:
+            calls.append("setup")
+
+        def handle(self, ctx: Context) -> HandleResult:
+            return none(10)
+
+        def teardown(self, ctx: Context) -> None:
+            calls.append("teardown")
+
+    def no_thread(*_: object) -> None:
+        machine.monotonic()  # others may go on in this moment
+        raise RuntimeError("no thread")
+
+    operator = Operator(_machine=machine)
+    view = operator.add_handler("w", Handler())
+    operator.start("w")
+    machine.sleep(1)
+    stopper = machine.start(lambda: operator.stop("w"), "stopper")
+    scaler = machine.start(lambda: operator.update_config("w", concurrency=2), "scaler")
+    spawn, machine.spawn = machine.spawn, no_thread
+    stopper.join()
+    scaler.join()
+    machine.sleep(1)
+    machine.spawn = spawn
+    assert view.status == "stopped"
+    assert calls == ["setup", "teardown"]
+    operator.close()

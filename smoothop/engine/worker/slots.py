@@ -10,7 +10,7 @@ from smoothop.engine.runners.thread import launch as launch_thread
 from smoothop.engine.texts import typed_text
 from smoothop.engine.worker.history import Pause, noted
 from smoothop.engine.worker.news import WorkerNews
-from smoothop.engine.worker.supervision import SURPLUS, LeaveReason
+from smoothop.engine.worker.supervision import LeaveReason
 from smoothop.errors import MessageDroppedError
 from smoothop.events import StopReason
 
@@ -160,19 +160,21 @@ class WorkerSlots(WorkerNews):
     def fill(self, run: Run) -> None:
         """Launch the slots that are missing; if one cannot be, the worker goes on with fewer."""
         while run.is_short():
+            failure: Exception | None = None
+            # In one step: who leaves counts on each slot that is there to leave after it.
             with self.lock:
                 slot = run.add_slot()
-            if slot is None:
-                return
-            try:
-                self.launch_slot(slot)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
-                self.note_error(typed_text(error))
-                self.log.error("slot could not be started: %s", error, cause=error)
-                with self.lock:
-                    slot.dismissed = SURPLUS
+                if slot is None:
+                    return
+                try:
+                    self._launch_slot(slot)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                    failure = error
+                    run.remove(slot)
                     run.wanted = max(1, len(run.active()))
-                self._slot_gone(slot, SURPLUS)
+            if failure is not None:
+                self.note_error(typed_text(failure))
+                self.log.error("slot could not be started: %s", failure, cause=failure)
                 return
 
     def scale(self, run: Run) -> None:
@@ -250,7 +252,7 @@ class WorkerSlots(WorkerNews):
         return self._recipe if self.config.run_in == "process" else None
 
     def launch_slot(self, slot: Slot) -> None:
-        """Have somebody drive `slot`.
+        """Have somebody drive `slot`, the first of its run.
 
         Raises:
             RuntimeError: the system gives no thread.
