@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
 from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least
+from smoothop.engine.beneath import held_up, held_up_text
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.collector import hold_collector, settling_time
 from smoothop.engine.completion import Completion, Tally
@@ -47,6 +48,7 @@ from smoothop.errors import (
     InvalidHandlerError,
     OperatorClosedError,
     PluginError,
+    SmoothopError,
     StopTimeoutError,
     WorkerExistsError,
     WorkerNotFoundError,
@@ -417,7 +419,9 @@ class Operator:
             StopTimeoutError: some workers did not stop; names each and the line it stands at.
                 The operator is closed all the same.
             SmoothopError: called from inside a handler of its own, or on the event loop that its
-                async workers run on: that wait would never end, so nothing was done.
+                async workers run on: that wait would never end, so nothing was done. Or from a
+                signal handler that has interrupted a start of a worker or a message to it: that
+                one cannot stop before the handler returns; close again then.
         """
         limit = self._close_timeout if timeout is None else seconds(timeout, "timeout")
         if self._closed is not None:
@@ -425,8 +429,9 @@ class Operator:
         cores = self._all()
         refuse_own_wait(cores, "the operator's close")
         refuse_blocking_loop(cores)
-        retired = self._retire_all()
-        retired.wait(limit)
+        held = held_up(cores)
+        if self._retire_all(held).wait(limit) and held:
+            raise SmoothopError(f"{held_up_text(held)}: all others have stopped; close again then")
         error = self._conclude(limit)
         if not self._observers.stopped(self).wait(HASTY_WORDS if error else LAST_WORDS):
             self._observers.give_up()
@@ -703,20 +708,26 @@ class Operator:
             for core in self._cores.values():
                 core.detach(ring)
 
-    def _retire_all(self) -> Completion:
+    def _retire_all(self, held: Collection[WorkerCore] = ()) -> Completion:
         """Stop all workers for good; return a completion of its own to each who closes.
 
         So nobody counts on another one to ask them all, who may be interrupted: by Ctrl-C, or by
         the signal handler that closes as well.
+
+        Args:
+            held: those whose end the completion does not stand for.
         """
         with self._lock:
             is_first, self._closing = not self._closing, True
             cores = tuple(self._cores.values())
-        tally = Tally(self._machine, cores, "the operator's close", self._parting)
+        left_out = frozenset(held)
+        awaited = [core for core in cores if core not in left_out]
+        tally = Tally(self._machine, awaited, "the operator's close", self._parting)
         if is_first:
             self._observers.stopping(self)
         for core in cores:
-            core.retire(_closed_error, "the operator was closed", tally)
+            told = Completion(self._machine) if core in left_out else tally
+            core.retire(_closed_error, "the operator was closed", told)
         return tally.all_asked()
 
     def _conclude(self, limit: float) -> StopTimeoutError | None:

@@ -1,11 +1,13 @@
-"""A message that is sent by a signal handler in the middle of sending another one."""
+"""What a signal handler does in the middle of sending a message."""
 
 import signal
+import threading
 import time
 
+import pytest
 from support.gates import DEADLINE
 
-from smoothop import Config, Operator, done
+from smoothop import Config, Operator, SmoothopError, done
 from smoothop.engine.machine import SystemMachine
 
 
@@ -15,10 +17,27 @@ class Interrupted(SystemMachine):
     armed = False
 
     def monotonic(self):
-        if self.armed:
+        if self.armed and threading.current_thread() is threading.main_thread():
             self.armed = False
             signal.raise_signal(signal.SIGUSR1)
         return time.monotonic()
+
+
+def test_a_close_does_not_wait_for_a_worker_to_which_it_keeps_a_message_from_going():
+    machine = Interrupted()
+    with Operator(_machine=machine, close_timeout=3600) as op:
+        view = op.add_handler("w", lambda ctx: done(ctx.message), Config(message_only=True))
+        other = op.add_handler("other", lambda ctx: done(), Config(message_only=True))
+        op.start_all()
+        before = signal.signal(signal.SIGUSR1, lambda *_: op.close())
+        try:
+            machine.armed = True
+            with pytest.raises(SmoothopError, match=r"^w: cannot get on .*; close again then$"):
+                op.dispatch("w", "outer")
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert other.status == "stopped"
+    assert view.status == "stopped"
 
 
 def test_the_first_message_and_one_that_a_signal_handler_sends_meanwhile_both_have_an_outcome():

@@ -375,6 +375,9 @@ class Noted:
         self.lock = lock
         self.takers = []
 
+    def __getattr__(self, name):
+        return getattr(self.lock, name)
+
     def __enter__(self):
         self.takers.append(threading.get_ident())
         return self.lock.__enter__()

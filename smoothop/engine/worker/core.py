@@ -89,6 +89,8 @@ class WorkerCore(WorkerSlots):
                 self._start_again = self._start_again or self.run.leaving
                 return
             run = self._new_run()
+            if run is None:
+                raise self.mailbox.refusal()  # type: ignore[misc]  # by now there is one
         self._launch(run)
 
     def stop(self, told: Told, reason: StopReason = "requested") -> Run | None:
@@ -206,8 +208,15 @@ class WorkerCore(WorkerSlots):
 
     # -- inside
 
-    def _new_run(self) -> Run:
+    def _new_run(self) -> Run | None:
+        """Make one, with the lock; ``None`` if a signal handler has retired the worker meanwhile.
+
+        That saw no run to stop. None comes in between the next steps, as nothing is called there.
+        """
         self.run = run = Run(self)
+        if self.mailbox.refusal is not None:
+            self.run = None
+            return None
         self.failed = False
         self.starts += 1
         self.started_at = now = run.started_at
@@ -226,6 +235,7 @@ class WorkerCore(WorkerSlots):
         except Exception as error:
             self._launch_failed(run, error)
             raise SmoothopError(f"worker {self.name} could not be started: {error}") from error
+        run.launched_by = None
 
     def _launch_failed(self, run: Run, error: Exception) -> None:
         self.note_error(typed_text(error))

@@ -152,7 +152,8 @@ class WorkerSlots(WorkerNews):
             run.call_attention()
             run.stopping = True
         run.end_waits()
-        self.mailbox.wake_all()
+        # Each one, not those that the mailbox knows: it forgets whom a message is about to wake,
+        # and that may lie beneath a signal handler which waits for the end.
         for slot in run.slots:
             if slot.runner is not None:
                 slot.runner.asked_to_stop()

@@ -97,6 +97,10 @@ class LoopRunner:
         except RuntimeError:  # the loop is closed: nothing runs there any more
             pass
 
+    def is_held(self) -> bool:
+        """See `Runner.is_held`."""
+        return self._crew.is_held()
+
     def stack(self) -> str:
         """See `Runner.stack`."""
         turn = self.turn
