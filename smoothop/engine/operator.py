@@ -259,18 +259,21 @@ class Operator:
             WorkerNotFoundError: there is no such worker.
         """
         with self._lock:
-            removal = self._removals.get(name)
-            if removal is not None:
-                return removal
             # With the lock: by now the name may stand for nobody, or for somebody else.
             core = self._core(name)
-            removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
+            removal = self._removals.get(name)
+            if removal is None:
+                removal = Completion(self._machine, (core,), "its own removal")
+                self._removals[name] = removal
+        # Each time: who came before may have been interrupted in between.
         retired = Completion(self._machine, (core,))
 
         def forget(_: object) -> None:
             with self._lock:
-                # All are gone already when the operator was closed in between.
-                self._removals.pop(name, None)
+                if self._removals.get(name) is not removal:  # another call has done it
+                    return
+                self._removals.pop(name)
+                # Both are gone already when the operator was closed in between.
                 self._views.pop(name, None)
                 self._cores.pop(name, None)
                 # Who stops all or closes waits for them as well, though not for their worker.

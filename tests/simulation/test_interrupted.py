@@ -18,6 +18,7 @@ from smoothop import (
     Operator,
     SmoothopError,
     StopTimeoutError,
+    WorkerNotFoundError,
     none,
 )
 from smoothop.testing import SimMachine
@@ -29,12 +30,17 @@ LIMIT = 30
 class Interrupt:
     """Calls `handler` at the `number`-th moment in the engine in which a signal may come.
 
-    Those are the beginnings and the ends of calls.
+    Those are the beginnings and the ends of calls. `only_inside`: but for the ends of others, such
+    as a lock's: what the handler raises there would come after the lock is taken, and before the
+    block is entered that gives it back. Python lets no signal handler in between.
     """
 
-    def __init__(self, number: int, handler: Callable[[], None]) -> None:
+    def __init__(
+        self, number: int, handler: Callable[[], None], *, only_inside: bool = False
+    ) -> None:
         self.left = number
         self.handler = handler
+        self.only_inside = only_inside
 
     @contextmanager
     def here(self) -> Iterator[None]:
@@ -45,8 +51,8 @@ class Interrupt:
             sys.setprofile(None)
 
     def _moment(self, frame: FrameType, event: str, _: Any) -> None:
-        caller = frame.f_back if event == "return" else frame
-        if not _is_engine(frame) and not _is_engine(caller):
+        from_outside = event == "return" and not self.only_inside and _is_engine(frame.f_back)
+        if not (_is_engine(frame) or from_outside):
             return
         self.left -= 1
         if self.left == 0:
@@ -166,4 +172,34 @@ def _interrupt(machine: SimMachine, way: str, interrupted: str, nested: str, num
     assert world.calls.count("setup other") == world.calls.count("teardown other") == 1
     assert world.calls.count("setup w") == world.calls.count("teardown w")
     assert all(receipt.done() for receipt in world.receipts)
+    return interrupt.left <= 0
+
+
+def test_a_removal_that_ctrl_c_has_interrupted_is_made_by_the_next_one() -> None:
+    number, comes = 0, True
+    with Carriers() as carriers:
+        while comes:
+            number += 1
+            machine = SimMachine(number, carriers=carriers)
+            scene = (machine, number)
+            comes = machine.run(lambda scene=scene: _remove_twice(*scene))
+    assert number > 10
+
+
+def _remove_twice(machine: SimMachine, number: int) -> bool:
+    def ctrl_c() -> None:
+        raise KeyboardInterrupt
+
+    operator = Operator(_machine=machine)
+    view = operator.add_handler("w", lambda ctx: none(100))
+    operator.start("w")
+    machine.sleep(1)
+    interrupt = Interrupt(number, ctrl_c, only_inside=True)
+    with suppress(KeyboardInterrupt), interrupt.here():
+        operator.remove_handler("w")
+    with suppress(WorkerNotFoundError):  # when it came after the last step
+        operator.remove_handler("w").result(LIMIT)
+    assert view.status == "stopped"
+    operator.add_handler("w", lambda ctx: none(100))
+    operator.close()
     return interrupt.left <= 0

@@ -244,7 +244,6 @@ class WorkerCore(WorkerSlots):
             run.slots = ()
             run.over = run.leaving = True
             self.failed = True
-            self._start_again = False
         self.note("stopped")
         self.tell_life("stopped", self.machine.time())
         self.end_streams()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from smoothop.engine.runners.loop.place import NEW, OVER, Place
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.worker.supervision import End, LeaveReason
+from smoothop.events import STOPPING
 
 if TYPE_CHECKING:
     from smoothop.engine.agenda import Ticket
@@ -135,7 +136,7 @@ class LoopRunner:
             pass
 
     def _cancel_call(self) -> None:
-        if self.turn is not None:
+        if self.turn is not None and self.slot.phase is not STOPPING:  # it has come back already
             self.turn.cancel_call()
 
     def _end_parked(self) -> None:

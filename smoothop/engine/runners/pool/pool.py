@@ -221,15 +221,18 @@ class Pool:
             raise
 
     def _line_up_launched(self) -> None:
-        arrived = 0
+        some = False
         while self._launched:
-            runner = self._launched.popleft()
+            try:
+                runner = self._launched.popleft()
+            except IndexError:  # a signal handler came in between
+                break
             if runner.place is LAUNCHED:
                 runner.place = READY
+                self._slots += 1
                 self._line.append(runner)
-                arrived += 1
-        if arrived:
-            self._slots += arrived
+                some = True
+        if some:
             self._see_to_line()
 
     def _line_up(self, runner: PoolRunner) -> None:
