@@ -70,6 +70,15 @@ def is_mine(lock: Guard) -> bool:
     return lock._is_owned()  # noqa: SLF001 - the standard library has no public name for it
 
 
+def if_free(lock: Guard, call: Callable[[], None]) -> None:
+    """Make the call with `lock`, if no other thread has it; never blocks."""
+    if lock.acquire(blocking=False):
+        try:
+            call()
+        finally:
+            lock.release()
+
+
 def alive(threads: Iterable[Thread]) -> tuple[Thread, ...]:
     """Return those that have not ended yet."""
     return tuple(thread for thread in threads if thread.is_alive())

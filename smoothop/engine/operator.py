@@ -17,7 +17,7 @@ from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.collector import hold_collector, settling_time
 from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
-from smoothop.engine.machine import SYSTEM, Machine, alive
+from smoothop.engine.machine import SYSTEM, Machine, alive, if_free
 from smoothop.engine.messages.dispatching import (
     dispatch_inside,
     dispatch_inside_async,
@@ -541,7 +541,7 @@ class Operator:
         ring = Ring(self._machine, checked_maxsize(maxsize), checked_kinds(kinds), worker)
         with self._lock:
             self._refuse_closed()
-            self._rings.append(ring)
+            self._rings = [*(other for other in self._rings if not other.ended), ring]
             for core in self._cores.values():
                 if ring.follows(core.name):
                     core.attach(ring)
@@ -704,12 +704,17 @@ class Operator:
         except RuntimeError:  # no thread to count the time
             let_go()
 
-    def _unlisten(self, ring: Ring) -> None:
+    def _unlisten(self, ring: Ring, *, wait: bool = True) -> None:
+        if not wait:
+            if_free(self._lock, lambda: self._forget_ring(ring, wait=False))
+            return
         with self._lock:
-            if ring in self._rings:
-                self._rings.remove(ring)
-            for core in self._cores.values():
-                core.detach(ring)
+            self._forget_ring(ring, wait=True)
+
+    def _forget_ring(self, ring: Ring, *, wait: bool) -> None:
+        self._rings = [other for other in self._rings if other is not ring]
+        for core in self._cores.values():
+            core.unlisten(ring, wait=wait)
 
     def _retire_all(self, held: Collection[WorkerCore] = ()) -> Completion:
         """Stop all workers for good; return a completion of its own to each who closes.

@@ -21,7 +21,8 @@ from smoothop import (
     WorkerNotFoundError,
     none,
 )
-from smoothop.testing import SimMachine
+from smoothop.engine.watching.streams import NOBODY
+from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
 
 LIMIT = 30
@@ -201,5 +202,43 @@ def _remove_twice(machine: SimMachine, number: int) -> bool:
         operator.remove_handler("w").result(LIMIT)
     assert view.status == "stopped"
     operator.add_handler("w", lambda ctx: none(100))
+    operator.close()
+    return interrupt.left <= 0
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+def test_a_stream_that_is_collected_wherever_a_thread_stands_holds_nobody_up(of_one: bool) -> None:
+    number, comes = 0, True
+    with Carriers() as carriers:
+        while comes:
+            number += 1
+            for seed in range(10):
+                machine = SimMachine(seed, Style(eager=0.7), carriers)
+                scene = (machine, of_one, number)
+                comes = machine.run(lambda scene=scene: _collect(*scene))
+    assert number > 10
+
+
+def _collect(machine: SimMachine, of_one: bool, number: int) -> bool:
+    operator = Operator(_machine=machine)
+    views = [operator.add_handler(name, lambda ctx: none(100)) for name in ("a", "w")]
+
+    def watch() -> None:
+        for _ in range(3):
+            operator.metrics().close()
+            views[1].metrics().close()
+
+    streams = [(views[0] if of_one else operator).metrics()]
+    watcher = machine.start(watch, "watcher")
+    interrupt = Interrupt(number, streams.clear)  # as the collector may, at any allocation
+    with interrupt.here():
+        operator.dispatch("w", 1)
+        operator.pause("w")
+    watcher.join()
+    streams.clear()
+    for view in views:
+        view.metrics().close()
+    assert all(core.audience is NOBODY for core in operator._cores.values())
+    assert operator._rings == []
     operator.close()
     return interrupt.left <= 0
