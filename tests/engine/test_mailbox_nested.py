@@ -1,14 +1,15 @@
-"""What a signal handler does in the middle of sending a message."""
+"""What a signal handler or a collected object does in the middle of sending, or of lying down."""
 
 import signal
 import threading
 import time
 
 import pytest
-from support.gates import DEADLINE
+from support.gates import DEADLINE, Gate
 
 from smoothop import Config, Operator, SmoothopError, done
 from smoothop.engine.machine import SystemMachine
+from smoothop.engine.messages.mailbox import Mailbox
 
 
 class Interrupted(SystemMachine):
@@ -56,3 +57,40 @@ def test_the_first_message_and_one_that_a_signal_handler_sends_meanwhile_both_ha
         op.start("w")
         assert outer.result(DEADLINE) == "outer"
         assert received[0].result(DEADLINE) == "inner"
+
+
+class Collecting(Mailbox):
+    """A mailbox in which an object is collected while a sleeper is noted, and sends a message."""
+
+    def __init__(self, core, send):
+        self.send = None
+        super().__init__(core, 10)
+        self.send = send
+
+    @property
+    def sleepers(self):
+        send, self.send = self.send, None
+        if send is not None:
+            send()
+        return self.noted
+
+    @sleepers.setter
+    def sleepers(self, noted):
+        self.noted = noted
+
+
+def test_a_message_that_is_sent_while_its_worker_lies_down_wakes_it():
+    receipts = []
+    with Operator() as op:
+        op.add_handler("w", lambda ctx: done(ctx.message), Config(message_only=True))
+        core = op._cores["w"]
+        sent = Gate("the message")
+
+        def send():
+            receipts.append(op.dispatch("w", "late"))
+            sent.open()
+
+        core.mailbox = Collecting(core, send)
+        op.start("w")
+        sent.wait()
+        assert receipts[0].result(DEADLINE) == "late"
