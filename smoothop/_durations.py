@@ -6,7 +6,7 @@ import math
 import re
 from datetime import timedelta
 
-_TEXT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h)?\s*", re.ASCII)
+_TEXT = re.compile(r"\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*(ms|s|m|h)?\s*", re.ASCII)
 _PLAIN = 1e300
 """A float or int below it is finite and can be a float."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -39,9 +39,7 @@ def seconds(value: object, field: str) -> float:
         raise ValueError(
             f"{field}: a duration is a number of seconds or a timedelta, not {value!r}"
         )
-    if not 0 <= number < math.inf:
-        raise ValueError(f"{field}: a duration is finite and not negative, not {value!r}")
-    return number
+    return _in_range(number, value, field)
 
 
 def parse_seconds(value: object, field: str) -> float:
@@ -52,11 +50,17 @@ def parse_seconds(value: object, field: str) -> float:
     Raises:
         ValueError: names the field, the value and what would be right.
     """
-    if not isinstance(value, str):
+    match = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        return _in_range(float(match[1]) * _UNITS[match[2]], value, field)
+    if isinstance(value, int | float | timedelta) and not isinstance(value, bool):
         return seconds(value, field)
-    match = _TEXT.fullmatch(value)
-    if match is None:
-        raise ValueError(
-            f"{field}: a duration looks like 2, 0.5, '250ms', '2s', '5m' or '1h', not {value!r}"
-        )
-    return seconds(float(match[1]) * _UNITS[match[2]], field)
+    raise ValueError(
+        f"{field}: a duration looks like 2, 0.5, '250ms', '2s', '5m' or '1h', not {value!r}"
+    )
+
+
+def _in_range(number: float, value: object, field: str) -> float:
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{field}: a duration is finite and not negative, not {value!r}")
+    return number

@@ -20,7 +20,7 @@ def checked_name(value: object) -> str:
     """
     if not isinstance(value, str) or not is_name(value):
         raise ValueError(
-            f"{value!r} is not a name: 1 to 64 of the characters A-Z a-z 0-9 . _ -, "
+            f"{value!r:.100} is not a name: 1 to 64 of the characters A-Z a-z 0-9 . _ -, "
             "the first a letter or a digit"
         )
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _TEXT = re.compile(r"\s*(\d+(?:\.\d*)?)\s*(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?\s*", re.ASCII)
@@ -23,7 +24,9 @@ def parse_size(value: object, field: str) -> int:
     if match is not None:
         unit = match[2] or "B"
         base = 1024 if unit.endswith("iB") else 1000
-        return int(float(match[1]) * base ** _POWERS.get(unit[0].upper(), 0))
+        number = float(match[1]) * base ** _POWERS.get(unit[0].upper(), 0)
+        if number < math.inf:
+            return int(number)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise ValueError(f"{field}: a size looks like 1048576, '512MiB' or '1GB', not {value!r}")

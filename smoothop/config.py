@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Final, Literal, get_args
+from functools import wraps
+from typing import Any, Final, Literal, get_args
 
 from smoothop._durations import Duration, seconds
 
@@ -36,7 +37,8 @@ class Config:
             task is cancelled, or a child process before it is ended by force.
         run_in: where a sync handler runs: on a ``"thread"`` of its own; in the ``"pool"``, on
             threads that such workers share, where one that sleeps holds none and each call may
-            come on another thread; or in a child ``"process"``.
+            come on another thread; or in a child ``"process"``. An async one runs on the event
+            loop: for it ``"thread"`` and ``"pool"`` mean nothing, and ``"process"`` is refused.
         stuck_after: seconds after which a `handle` that has not returned is reported; 0 = off.
         on_stuck: what happens to it besides: ``"report"``: nothing; ``"replace"``: its message
             is given up and a new slot takes its place (a child process is killed and started
@@ -45,12 +47,14 @@ class Config:
             without a restart.
         critical: `smoothop run` ends when this worker has used up its panics.
         max_memory: bytes of memory above which a child process is started anew, between two
-            `handle` calls; 0 = no limit. Only with ``run_in="process"``.
+            `handle` calls; 0 = no limit. Has to be more than a child holds after its `setup`, or
+            each call takes a fresh one. Only with ``run_in="process"``.
         max_handles: `handle` calls after which a child process is started anew; 0 = no limit.
             Only with ``run_in="process"``.
 
     Raises:
         ValueError: a value is out of range or of the wrong type; names the field.
+        TypeError: there is no such field; names the nearest.
     """
 
     max_panic_attempts: int = 0
@@ -134,8 +138,36 @@ FIELD_CHECKS: dict[str, Callable[[object, str], object]] = {
 DURATION_FIELDS = frozenset(name for name, check in FIELD_CHECKS.items() if check is seconds)
 """The fields of `Config` that are durations: in files they may also be written as ``"2s"``."""
 
+FLAG_FIELDS = frozenset(name for name, check in FIELD_CHECKS.items() if check is _flag)
+"""The fields of `Config` that are true or false."""
+
 SIZE_FIELDS = frozenset({"max_memory"})
 """The fields of `Config` that are bytes: in files they may also be written as ``"1GB"``."""
 
 CONFIG_FIELDS = tuple(field.name for field in fields(Config))
 """The names of all fields, in order."""
+
+
+def unknown_field(name: str) -> str:
+    """Say that `Config` has no such field, and which one may be meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only mistakes pay for its import
+
+    nearest = get_close_matches(name, CONFIG_FIELDS, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else f", only {', '.join(CONFIG_FIELDS)}"
+    return f"{name}: Config has no such field{hint}"
+
+
+_set_fields: Callable[..., None] = Config.__init__
+
+
+@wraps(_set_fields)
+def _init(self: Config, *values: Any, **given: Any) -> None:
+    if values:
+        raise TypeError("Config takes its fields by name, as in Config(stop_grace=5)")
+    for name in given:
+        if name not in CONFIG_FIELDS:
+            raise TypeError(unknown_field(name))
+    _set_fields(self, **given)
+
+
+Config.__init__ = _init  # type: ignore[method-assign]  # the generated one, with better errors

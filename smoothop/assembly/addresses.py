@@ -11,12 +11,13 @@ def parse_address(text: str) -> tuple[str, int]:
     Raises:
         ValueError: says what an address looks like.
     """
-    parts = urlsplit(f"//{text}")
     try:
+        parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
+        is_all = parts.netloc == text and "@" not in text
     except ValueError:
-        host = port = None
-    if not host or port is None or parts.netloc != text or "@" in text:
+        host, port, is_all = None, None, False
+    if not host or port is None or not is_all:
         raise ValueError(f"HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text!r}")
     return host, port
 

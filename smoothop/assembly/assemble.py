@@ -76,11 +76,15 @@ def assemble(
 
 
 def check(worker: PlannedWorker, registry: Registry) -> list[Problem]:
-    """Import the handler of a worker; return what is wrong with it, its settings or its config."""
-    where, reference = worker.table.where, worker.table.handler.value
+    """Import the handler of a worker; return what is wrong with it, its settings or its config.
+
+    What only seems wrong because a value of its table was refused is none of it.
+    """
+    where, reference, wrong = worker.table.where, worker.table.handler.value, worker.table.wrong
     try:
-        found = registry.check_settings(reference, worker.table.settings)
         own = own_config(registry.load(reference))
+        is_told = "settings" in wrong
+        found = [] if is_told else registry.check_settings(reference, worker.table.settings)
     except PluginLoadError as error:
         return [Problem(where, str(error), is_load_failure=True)]
     except ConfigError as error:
@@ -88,10 +92,11 @@ def check(worker: PlannedWorker, registry: Registry) -> list[Problem]:
     if where == COMMAND_LINE:  # which says nothing of whose settings they are
         where = f"{where}: {worker.info.label}:"
     problems = [Problem(f"{where} settings", problem) for problem in found]
-    try:
-        merged_config(own, worker.table.config)
-    except ValueError as error:
-        problems.append(Problem(where, str(error)))
+    if wrong <= {"settings"}:
+        try:
+            merged_config(own, worker.table.config)
+        except ValueError as error:
+            problems.append(Problem(where, str(error)))
     return problems
 
 

@@ -47,7 +47,7 @@ def describe_config(
     workers: Tree = {}
     for worker in plan.workers:
         found = check(worker, registry)
-        if not found:
+        if not found and not worker.table.wrong:
             workers[worker.table.name] = describe_worker(worker, registry)
         if worker.is_requested:
             problems += found
@@ -76,7 +76,7 @@ def shown_settings(settings_type: type, values: Mapping[str, Any] | None) -> Tre
 
 
 def describe_worker(worker: PlannedWorker, registry: Registry) -> Tree:
-    """Return handler, config and settings of a worker whose `check` found nothing wrong."""
+    """Return handler, config and settings of a worker with which nothing is wrong."""
     reference = worker.table.handler.value
     described: Tree = {"handler": worker.table.handler, **config_values(worker, registry)}
     settings_type = registry.settings_type(reference)
@@ -90,7 +90,7 @@ def describe_worker(worker: PlannedWorker, registry: Registry) -> Tree:
 
 
 def config_values(worker: PlannedWorker, registry: Registry) -> dict[str, Value]:
-    """Return each field of the config of a worker whose `check` found nothing wrong."""
+    """Return each field of the config of a worker with which nothing is wrong."""
     given = worker.table.config
     own = own_config(registry.load(worker.table.handler.value))
     config = merged_config(own, given)

@@ -83,7 +83,7 @@ def _workers(reference: str, resolved: Resolved, registry: Registry) -> tuple[Tr
         if worker.info.reference == wanted:
             found = check(worker, registry)
             problems += found if worker.is_requested else ()
-            if not found:
+            if not found and not worker.table.wrong:
                 described[worker.table.name] = describe_worker(worker, registry)
     return described, problems
 

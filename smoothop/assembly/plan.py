@@ -59,8 +59,8 @@ def plan_named(names: Iterable[str], resolved: Resolved, registry: Registry) -> 
     plan = Plan()
     for name in dict.fromkeys(names):
         table = resolved.workers.get(name)
-        if table is None and name in resolved.unsound_workers:
-            continue  # its table is a problem already
+        if table is None and (name in resolved.unsound_workers or not resolved.knows_workers):
+            continue  # its table, or the file, is a problem already
         _plan_requested(plan, table or _bare(name), resolved, registry, is_named=True)
     return plan
 
@@ -70,7 +70,7 @@ def plan_all(resolved: Resolved, registry: Registry) -> Plan:
     plan = Plan()
     for table in resolved.workers.values():
         _plan_requested(plan, table, resolved, registry, is_named=False)
-    if not resolved.workers and not resolved.unsound_workers:
+    if resolved.knows_workers and not resolved.workers and not resolved.unsound_workers:
         _plan_discovered(plan, registry, is_strict=resolved.plugins["strict"].value)
     return plan
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date, time
 from difflib import get_close_matches
+from typing import Final
 
 from smoothop.errors import ConfigError
+
+_LONGEST: Final = 100
+"""Characters of a value that a message shows at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +52,48 @@ class ProblemsError(ConfigError):
 def checked(
     check: Callable[[object, str], object], value: object, field: str, where: str
 ) -> object | Problem:
-    """Return what `check` makes of `value`, or the problem with it."""
+    """Return what `check` makes of `value`, or the problem with it.
+
+    What checks say ends with the value as Python writes it; the problem shows it as the file does.
+    """
     try:
         return check(value, field)
     except ValueError as error:
-        return Problem(where, str(error).removeprefix(f"{field}: "))
+        what = str(error).removeprefix(f"{field}: ")
+        right = what.removesuffix(f", not {value!r}")
+        return Problem(where, what if right == what else f"{right}, not {written(value)}")
+
+
+def written(value: object) -> str:
+    """Return a value as a configuration file has it, cut where it is long."""
+    match value:
+        case bool():
+            text = str(value).lower()
+        case date() | time():
+            text = value.isoformat()
+        case list():
+            text = f"[{', '.join(map(written, value))}]"
+        case dict():
+            pairs = (f"{key} = {written(one)}" for key, one in value.items())
+            text = f"{{{', '.join(pairs)}}}"
+        case _:
+            text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str | None:
+    """Return which of the known words is most likely meant, if any."""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest of the known words, or ``""``."""
-    found = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    found = nearest_word(word, known)
+    return f"; did you mean {found!r}?" if found else ""
 
 
 def unknown_key(key: str, known: Iterable[str], where: str) -> Problem:
     """Return the problem of a key that means nothing, with what is known there."""
     words = sorted(known)
     hint = nearest(key, words) or f"; known here: {', '.join(words)}"
-    return Problem(where, f"unknown key {key!r}{hint}")
+    return Problem(where, f"unknown key {written(key)}{hint}")

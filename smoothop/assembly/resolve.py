@@ -20,7 +20,15 @@ from smoothop._names import is_name
 from smoothop.assembly import schema
 from smoothop.assembly.addresses import is_loopback, parse_address
 from smoothop.assembly.file import ConfigFile, find_file
-from smoothop.assembly.problems import Problem, ProblemsError, checked, nearest, unknown_key
+from smoothop.assembly.problems import (
+    Problem,
+    ProblemsError,
+    checked,
+    nearest,
+    nearest_word,
+    unknown_key,
+    written,
+)
 from smoothop.assembly.schema import Check, Settled
 from smoothop.plugins.discovery import PLUGINS, find_published
 
@@ -46,6 +54,8 @@ class WorkerTable:
         settings: what is given for the handler's ``Settings``, not checked yet; ``None`` if
             nothing is.
         where: how messages call the place where it is described.
+        wrong: its keys that are misspelt or whose values were refused: what they should be is not
+            known.
     """
 
     name: str
@@ -53,6 +63,7 @@ class WorkerTable:
     config: Mapping[str, Value] = field(default_factory=dict)
     settings: Mapping[str, Any] | None = None
     where: str = DEFAULT
+    wrong: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,9 @@ class Resolved:
         plugins: key of ``[plugins]`` -> value, `disable` excepted.
         disable: names that are switched off.
         workers: worker's name -> its table, in the order of the file.
-        unsound_workers: names of those in the file that are no tables or have bad names.
+        unsound_workers: names of those in the file that are no tables, have bad names, or do not
+            say which handler they run.
+        knows_workers: whether the file could be read, and `workers` in it is a table or not there.
         problems: everything that is wrong.
         warnings: what is most likely a slip, but stops nothing.
     """
@@ -80,6 +93,7 @@ class Resolved:
     unsound_workers: frozenset[str]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+    knows_workers: bool = True
 
     @property
     def disabled_in_file(self) -> tuple[str, ...]:
@@ -103,10 +117,12 @@ def load(
         flags: key of ``[operator]`` or ``[control]`` -> what its flag says, or ``None``.
     """
     try:
-        file = find_file(directory, config or environ.get(schema.CONFIG_VARIABLE) or None)
+        explicit = environ.get(schema.CONFIG_VARIABLE) or None if config is None else config
+        file = find_file(directory, explicit)
     except ProblemsError as error:
         resolved = resolve(ConfigFile(), environ, flags or {})
-        return replace(resolved, problems=(*error.problems, *resolved.problems))
+        problems = (*error.problems, *resolved.problems)
+        return replace(resolved, problems=problems, knows_workers=False)
     return resolve(file, environ, flags or {})
 
 
@@ -137,6 +153,7 @@ def resolve(file: ConfigFile, environ: Mapping[str, str], flags: Mapping[str, ob
         unsound_workers=frozenset(tables.get("workers", {})) - frozenset(workers),
         problems=tuple(problems),
         warnings=tuple(_unknown_variables(environ)),
+        knows_workers="workers" in tables or "workers" not in file.tables,
     )
 
 
@@ -179,7 +196,7 @@ def _settled(kind: Settled, sources: _Sources, problems: list[Problem]) -> dict[
     found = {key: Value(value, DEFAULT) for key, value in kind.defaults.items()}
     found |= {key: Value(value, file.place(kind.name)) for key, value in in_file.items()}
     for key, value, origin in overrides:
-        outcome = checked(kind.checks[key], value, key, origin)
+        outcome = checked(kind.text_checks[key], value, key, origin)
         if isinstance(outcome, Problem):
             problems.append(outcome)
         else:
@@ -234,15 +251,17 @@ def _workers(
         if not is_name(name):
             problems.append(Problem(place, _bad_name(name)))
         elif not isinstance(table, dict):
-            problems.append(Problem(place, f"a worker is a table, not {table!r}"))
+            problems.append(Problem(place, f"a worker is a table, not {written(table)}"))
         else:
-            found[name] = _worker(name, table, file, problems)
+            worker = _worker(name, table, file, problems)
+            if "handler" not in worker.wrong:
+                found[name] = worker
     return found
 
 
 def _bad_name(name: str) -> str:
     return (
-        f"{name!r} is no name for a worker: 1 to 64 of the characters A-Z a-z 0-9 . _ -, "
+        f"{written(name)} is no name for a worker: 1 to 64 of the characters A-Z a-z 0-9 . _ -, "
         "the first a letter or a digit"
     )
 
@@ -252,6 +271,8 @@ def _worker(
 ) -> WorkerTable:
     right = _checked_table(table, schema.WORKER, file, ("workers", name), problems)
     place = file.place("workers", name)
+    refused = table.keys() & schema.WORKER.keys()
+    meant = {nearest_word(key, schema.WORKER) for key in table.keys() - schema.WORKER.keys()}
     return WorkerTable(
         name=name,
         handler=Value(right.get("handler", name), place if "handler" in right else DEFAULT),
@@ -260,6 +281,7 @@ def _worker(
         },
         settings=right.get("settings"),
         where=place,
+        wrong=frozenset(filter(None, refused | meant)) - frozenset(right),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from smoothop.config import (
     DEFAULT_POOL_SIZE,
     DURATION_FIELDS,
     FIELD_CHECKS,
+    FLAG_FIELDS,
     SIZE_FIELDS,
     at_least,
 )
@@ -25,7 +27,9 @@ LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
-def _name(value: object, _: str) -> str:
+def _name(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{field}: a name as text, not {value!r}")
     return checked_name(value)
 
 
@@ -50,26 +54,26 @@ def _flag(value: object, field: str) -> bool:
     raise ValueError(f"{field}: true or false, not {value!r}")
 
 
-def _switch(value: object, field: str) -> bool:
-    """Take what `_flag` takes, and the words by which an environment variable says it."""
-    word = value.lower() if isinstance(value, str) else None
-    return _flag(
-        {"1": True, "true": True, "0": False, "false": False}.get(word or "", value), field
-    )
+def _flag_as_text(value: object, field: str) -> bool:
+    """Take what `_flag` takes, and the words for it."""
+    word = value.lower() if isinstance(value, str) else ""
+    return _flag({"1": True, "true": True, "0": False, "false": False}.get(word, value), field)
 
 
-def _text(value: object, field: str) -> str:
-    if isinstance(value, str) and value.strip():
+def _path(value: object, field: str) -> str:
+    if isinstance(value, str) and value.strip() and "\0" not in value:
         return value
-    raise ValueError(f"{field}: a text, not {value!r}")
+    raise ValueError(f"{field}: a path as text, not {value!r}")
 
 
 def _address(value: object, field: str) -> str:
-    try:
-        parse_address(_text(value, field))
-    except ValueError as error:
-        raise ValueError(f"{field}: {error}") from None
-    return str(value)
+    if isinstance(value, str):
+        try:
+            parse_address(value)
+        except ValueError as error:
+            raise ValueError(f"{field}: {error}") from None
+        return value
+    raise ValueError(f"{field}: HOST:PORT as text, not {value!r}")
 
 
 def _count(value: object, field: str) -> int:
@@ -78,9 +82,8 @@ def _count(value: object, field: str) -> int:
     raise ValueError(f"{field}: a whole number, 0 or more, not {value!r}")
 
 
-def _size_of_pool(value: object, field: str) -> int:
-    """Take a number, or as text that of a flag or an environment variable."""
-    is_number = isinstance(value, str) and value.isascii() and value.isdecimal()
+def _count_as_text(value: object, field: str) -> int:
+    is_number = isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)
     return at_least(1)(int(value) if is_number else value, field)  # type: ignore[call-overload]
 
 
@@ -105,7 +108,7 @@ OPERATOR: dict[str, Check] = {
     "grace": parse_seconds,
     "log_format": _one_of(LOG_FORMATS),
     "log_level": _one_of(LOG_LEVELS),
-    "pool_size": _size_of_pool,
+    "pool_size": at_least(1),
 }
 """Keys of ``[operator]``; each is also a flag of `smoothop run` and a ``SMOOTHOP_*`` variable."""
 
@@ -118,11 +121,11 @@ OPERATOR_DEFAULTS: dict[str, Any] = {
 }
 
 CONTROL: dict[str, Check] = {
-    "enabled": _switch,
+    "enabled": _flag,
     "http": _address,
-    "token_file": _text,
-    "read_only": _switch,
-    "show_payloads": _switch,
+    "token_file": _path,
+    "read_only": _flag,
+    "show_payloads": _flag,
 }
 """Keys of ``[control]``, which are flags and variables as well; see `ControlServer`."""
 
@@ -142,6 +145,7 @@ PLUGINS_DEFAULTS: dict[str, Any] = {"strict": False, "max_failures": MAX_FAILURE
 
 _WRITTEN: dict[str, Check] = {
     **dict.fromkeys(DURATION_FIELDS, parse_seconds),
+    **dict.fromkeys(FLAG_FIELDS, _flag),
     **dict.fromkeys(SIZE_FIELDS, parse_size),
 }
 
@@ -168,13 +172,15 @@ class Settled:
 
     Attributes:
         name: the table's name.
-        checks: key -> the check its value must pass.
+        checks: key -> the check that its value in the file must pass.
+        text_checks: key -> the check for what a flag or variable says, which is text.
         defaults: key -> value.
         variables: environment variable -> the key that it overrides.
     """
 
     name: str
     checks: Mapping[str, Check]
+    text_checks: Mapping[str, Check]
     defaults: Mapping[str, Any]
     variables: Mapping[str, str]
 
@@ -183,12 +189,14 @@ SETTLED: dict[str, Settled] = {
     "operator": Settled(
         "operator",
         OPERATOR,
+        {**OPERATOR, "pool_size": _count_as_text},
         OPERATOR_DEFAULTS,
         {f"SMOOTHOP_{key.upper()}": key for key in OPERATOR},
     ),
     "control": Settled(
         "control",
         CONTROL,
+        {key: _flag_as_text if check is _flag else check for key, check in CONTROL.items()},
         CONTROL_DEFAULTS,
         {
             "SMOOTHOP_CONTROL": "enabled",

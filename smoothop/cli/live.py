@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from smoothop.cli.overview import Snapshot, restarts, uptime
+from smoothop.cli.overview import Snapshot, is_stuck, restarts, uptime
 from smoothop.cli.service import last_place
 from smoothop.cli.spans import span
 
@@ -28,7 +28,7 @@ def live_lines(live: Live) -> Iterator[str]:
     yield _fact("operator", f"{operator['name']}, process {operator['pid']}")
     if known["phase"] in _IN_USER_CODE and live["stack"]:
         yield _fact("stands at", last_place(_stack(live["stack"], known)))
-    yield from _slots(known)
+    yield from _slots(known, live["stack"] or "")
     yield _fact("mailbox", _mailbox(known))
     yield _fact("panics", _panics(known))
     yield _fact("calls", _calls(known))
@@ -65,8 +65,9 @@ def _failed(known: Snapshot) -> str:
 def _handling(known: Snapshot) -> str:
     if known["handling_since"] is None:  # it has just returned
         return "running"
-    how = "stuck in handle" if known.get("stuck") else "in handle"
-    return f"{how} for {_since(known, 'handling_since')}"
+    how = "stuck in handle" if is_stuck(known) else "in handle"
+    since = [slot["handling_since"] for slot in _busy(known)] or [known["handling_since"]]
+    return f"{how} for {span(max(0.0, known['time'] - min(since)))}"
 
 
 def _backoff(known: Snapshot) -> str:
@@ -104,23 +105,36 @@ def _in(known: Snapshot) -> str:
     return f"in {span(left)}" if left > 0 else "now"
 
 
-def _slots(known: Snapshot) -> Iterator[str]:
+def _slots(known: Snapshot, stacks: str) -> Iterator[str]:
     slots = known.get("slots") or ()
     for slot in slots if len(slots) > 1 else ():
         since = slot["handling_since"]
         words = [slot["phase"], *([] if since is None else [f"for {span(known['time'] - since)}"])]
-        words += [flag for flag in ("stuck", "abandoned") if slot[flag]]
+        words += ["stuck"] if slot["stuck"] else []
+        if slot["abandoned"]:
+            where = last_place(_by_slot(stacks).get(slot["number"], "a line that is not known"))
+            words += [f"and abandoned: replaced, but its code still runs, at {where}"]
         yield _fact(f"slot {slot['number']}", " ".join(words))
+
+
+def _busy(known: Snapshot) -> list[Mapping[str, Any]]:
+    """Return the slots whose calls are the worker's work now: those that were given up are not."""
+    slots = known.get("slots") or ()
+    return [slot for slot in slots if slot["handling_since"] is not None and not slot["abandoned"]]
 
 
 def _stack(stacks: str, known: Snapshot) -> str:
     """Return the stack of the slot that the verdict speaks of: that of the longest call."""
-    busy = [slot for slot in known.get("slots") or () if slot["handling_since"] is not None]
+    busy = _busy(known)
     if not busy:
         return stacks
     number = min(busy, key=lambda slot: slot["handling_since"])["number"]
+    return _by_slot(stacks).get(number, stacks)
+
+
+def _by_slot(stacks: str) -> dict[int, str]:
     parts = _SLOT.split(stacks)  # what is before the first, then number and stack of each
-    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(str(number), stacks)
+    return dict(zip(map(int, parts[1::2]), parts[2::2], strict=True))
 
 
 def _mailbox(known: Snapshot) -> str:

@@ -25,11 +25,12 @@ WaitOption = Annotated[
 ]
 
 
-def _seconds(text: str) -> float:
+def duration(text: object) -> float:
+    """Return what an option says in seconds; its default comes by here as well."""
     try:
-        return parse_seconds(text, "timeout")
+        return parse_seconds(text, "value")
     except ValueError as error:
-        raise typer.BadParameter(str(error).removeprefix("timeout: ")) from None
+        raise typer.BadParameter(str(error).removeprefix("value: ")) from None
 
 
 TimeoutOption = Annotated[
@@ -37,7 +38,7 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="DURATION",
-        parser=_seconds,
+        parser=duration,
         help="Wait at most so long: seconds, 500ms, 2m; default: as long as it takes.",
     ),
 ]

@@ -41,12 +41,29 @@ def overview(snapshots: Iterable[Snapshot], columns: int | None) -> list[str]:
 
 def state(known: Snapshot) -> str:
     """Return what the worker does, in a word or two; what keeps it from working comes first."""
-    if known.get("stuck"):
+    given_up = abandoned(known)
+    return f"{_doing(known)}, {given_up} abandoned" if given_up else _doing(known)
+
+
+def _doing(known: Snapshot) -> str:
+    if is_stuck(known):
         return "stuck"
     phase = str(known["phase"])
     if known.get("paused_since") is None:
         return phase
     return "paused" if phase == "idle" else f"{phase}, paused"
+
+
+def is_stuck(known: Snapshot) -> bool:
+    """Tell whether a call is stuck that keeps the worker from others: that was not replaced."""
+    if not abandoned(known):
+        return bool(known.get("stuck"))
+    return any(slot["stuck"] and not slot["abandoned"] for slot in known["slots"])
+
+
+def abandoned(known: Snapshot) -> int:
+    """Return how many stuck calls were given up and replaced; their code still runs."""
+    return sum(slot["abandoned"] for slot in known.get("slots") or ())
 
 
 def restarts(known: Snapshot) -> int:

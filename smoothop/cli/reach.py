@@ -94,5 +94,8 @@ def chosen_name(context: typer.Context, name: str | None) -> str:
 def _token(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProblemsError([Problem("--token-file", f"{path}: {error}")]) from None
+    except OSError as error:
+        what = f"{path} cannot be read: {error.strerror or error}"
+    except UnicodeDecodeError:
+        what = f"{path} holds no token: it is not ASCII"
+    raise ProblemsError([Problem("--token-file", what)])

@@ -90,9 +90,6 @@ class Service:
         That is when a critical worker, or every worker, has used up its panics, or when one is
         stuck that has ``on_stuck="exit"``.
         """
-        workers = self._operator.workers()
-        running = {worker.name for worker in workers}
-        critical = {worker.name for worker in workers if worker.config.critical}
         failed: set[str] = set()
         for event in stream:
             match event:
@@ -100,11 +97,16 @@ class Service:
                     self._fail(f"worker {name!r} is stuck at {last_place(event.stack)}")
                 case LifecycleEvent(worker=name, reason="panic limit"):
                     failed.add(name)
+                    self._judge(name, failed)
                 case LifecycleEvent(worker=name):
                     failed.discard(name)
-            if failed & critical:
-                self._fail(f"critical worker {min(failed & critical)!r} has used up its panics")
-            elif failed >= running:
+
+    def _judge(self, latest: str, failed: set[str]) -> None:
+        # By what is there now: a hook plugin may add workers, and change which are critical.
+        with suppress(SmoothopError):  # it was removed meanwhile, or the operator closed
+            if self._operator.worker(latest).config.critical:
+                self._fail(f"critical worker {latest!r} has used up its panics")
+            elif failed.issuperset(worker.name for worker in self._operator.workers()):
                 self._fail("every worker has used up its panics: nothing is left to run")
 
     def _is_to_exit_for(self, name: str) -> bool:

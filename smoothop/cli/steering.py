@@ -85,6 +85,8 @@ def sentence(result: ActionResult) -> str:
     done, there_already = _WORDS[result.action]
     if result.action == "stop" and result.status != "stopped":
         done = there_already = "stopping"
+    elif result.action in ("start", "restart") and result.phase == "stopping":
+        done = "starts once it has stopped"
     return f"{result.worker}: {done if result.changed else f'{there_already}, as before'}"
 
 

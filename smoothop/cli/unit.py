@@ -10,6 +10,9 @@ from typing import Final
 STOP_MARGIN: Final = 5
 """Seconds that systemd waits beyond the grace time before it kills."""
 
+_LONGEST: Final = 1e9
+"""Seconds above which a stop has no limit for systemd: more than 30 years."""
+
 _HARDENING: Final = """\
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -82,7 +85,7 @@ class ServiceUnit:
         yield "WatchdogSec=30"
         yield "# The operator stops its workers itself; what is left in the end is killed."
         yield "KillMode=mixed"
-        yield f"TimeoutStopSec={self.grace + STOP_MARGIN:g}"
+        yield f"TimeoutStopSec={_seconds(self.grace + STOP_MARGIN)}"
         yield ""
         yield from _HARDENING.split("\n")
 
@@ -105,6 +108,11 @@ def quoted(word: str) -> str:
     escaped = escaped.replace("$", "$$")
     plain = word and not any(char.isspace() or char in "\"'\\;#" for char in word)
     return escaped if plain else f'"{escaped}"'
+
+
+def _seconds(number: float) -> str:
+    """Return a time span as systemd reads one: no exponents, and of what is too long no end."""
+    return "infinity" if number > _LONGEST else f"{number:.3f}".rstrip("0").rstrip(".")
 
 
 def _escaped(text: str) -> str:

@@ -13,6 +13,8 @@ SILENCE: Final = 60.0
 """Seconds without a sign of life after which a stream of events is given up."""
 CHUNK: Final = 65_536
 """Bytes that are received at once, at most."""
+LONGEST: Final = 1e6
+"""Seconds of the longest limit; a longer one is none: a socket refuses more than 24 days."""
 
 
 def connected(address: Address, timeout: float) -> socket.socket:
@@ -56,7 +58,7 @@ def received(connection: socket.socket, deadline: float | None) -> bytes:
     left = None if deadline is None else deadline - time.monotonic()
     if left is not None and left <= 0:
         raise TimeoutError("the operator did not answer in time")
-    connection.settimeout(left)
+    connection.settimeout(None if left is None or left > LONGEST else left)
     try:
         return connection.recv(CHUNK)
     except TimeoutError:

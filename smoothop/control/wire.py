@@ -16,6 +16,8 @@ from smoothop.control.failures import Failure
 
 DEEPEST: Final = 64
 """Levels of nesting that a body may have."""
+MOST_SLOTS: Final = 1000
+"""Calls side by side that may be asked for from outside; each may take a thread."""
 
 # One that has no end goes to the end of all: tried from each quote again, it would take for ever.
 _STRING = re.compile(r'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)', re.DOTALL)
@@ -62,6 +64,15 @@ def dump(document: Any) -> bytes:
     return json.dumps(document, allow_nan=False, default=_shown, separators=(",", ":")).encode()
 
 
+def refuse_unsayable(value: Any) -> None:
+    """Refuse what JSON cannot say, or what only a text of ours would stand for.
+
+    Raises:
+        ValueError, TypeError, RecursionError: it cannot; says why.
+    """
+    json.dumps(value, allow_nan=False, default=_text)
+
+
 def _refuse_deep(text: str) -> None:
     # Peels off one level at a time, at the speed of C: a body of brackets must not take long.
     brackets = _NO_BRACKET.sub("", _STRING.sub("", text)).translate(_ALL_SQUARE)
@@ -99,5 +110,14 @@ def _number(text: str) -> float:
 
 
 def _shown(value: object) -> str:
+    try:
+        return _text(value)
+    except TypeError:
+        return f"<{type(value).__qualname__}>"
+
+
+def _text(value: object) -> str:
     # Not str(value) of just anything: what it runs would run in the control server.
-    return str(value) if isinstance(value, _SHOWN_AS_TEXT) else f"<{type(value).__qualname__}>"
+    if isinstance(value, _SHOWN_AS_TEXT):
+        return str(value)
+    raise TypeError(f"it holds a {type(value).__qualname__}")

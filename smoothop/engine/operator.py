@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
-from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least
+from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least, unknown_field
 from smoothop.engine.beneath import held_up, held_up_text
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.collector import hold_collector, settling_time
@@ -214,8 +214,9 @@ class Operator:
 
         Raises:
             ValueError: the name is malformed.
-            InvalidHandlerError: `handler` is not a handler, or cannot be made in the process it is
-                to run in; says what is wrong with it.
+            InvalidHandlerError: `handler` is not a handler; says what is wrong with it. One that
+                cannot live in the child process which `config` asks for is refused by an error
+                that is a `ConfigError` as well.
             WorkerExistsError: there is a worker of that name.
             ConfigError: the config asks for what this version cannot do.
             OperatorClosedError: the operator is closed.
@@ -301,13 +302,14 @@ class Operator:
         Raises:
             WorkerNotFoundError: there is no such worker.
             ValueError: a field does not exist or a value is wrong; nothing was changed.
-            ConfigError: the config asks for what this version cannot do; nothing was changed.
+            ConfigError: the config asks for what this version cannot do; nothing was changed. That
+                the handler cannot live in a child process is said by an error that is an
+                `InvalidHandlerError` as well.
         """
         core = self._core(name)
         for field in changes:
             if field not in CONFIG_FIELDS:
-                known = ", ".join(CONFIG_FIELDS)
-                raise ValueError(f"{field}: Config has no such field, only {known}")
+                raise ValueError(unknown_field(field))
         return core.update(changes)
 
     def worker(self, name: str) -> Worker:
@@ -351,6 +353,16 @@ class Operator:
         self._refuse_cancelled()
         self._observers.started(self)
         core.start()
+
+    def settled(self, name: str) -> Completion:
+        """Return a completion that is done when the worker does not stop any more; returns at once.
+
+        It runs then, if it was to be started again, or else it has stopped.
+
+        Raises:
+            WorkerNotFoundError: there is no such worker.
+        """
+        return self._core(name).settled()
 
     def start_all(self) -> None:
         """Start every worker, in order of registration.

@@ -1,5 +1,6 @@
 """Origins, order and problems of the configuration; nothing is imported."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -7,8 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from smoothop.assembly import schema
 from smoothop.assembly.file import ConfigFile
 from smoothop.assembly.resolve import Value, load, resolve
+
+W = "smoothop.toml [workers.w]"
+AT_LEAST_1 = "a whole number of at least 1"
+LIKE = "a duration looks like 2, 0.5, '250ms', '2s', '5m' or '1h'"
 
 
 def resolved(text="", environ=None, **flags):
@@ -43,6 +49,35 @@ def test_the_size_of_the_pool_is_a_number_also_in_a_flag_and_a_variable():
     ]
 
 
+@pytest.mark.parametrize("text", ["+8", " 8 ", "8.0", "\u0668", "9" * 5000])
+def test_what_is_no_number_is_none_as_text_either(text):
+    (problem,) = problems(pool_size=text)
+    assert problem.startswith(f"--pool-size: {AT_LEAST_1}, not {text[:9]!r}"[:-1])
+
+
+def test_a_flag_and_a_variable_are_text_but_the_file_has_types():
+    found = resolved(environ={"SMOOTHOP_CONTROL": "0", "SMOOTHOP_READ_ONLY": "TRUE"})
+    assert (found.control["enabled"].value, found.control["read_only"].value) == (False, True)
+    assert problems("[operator]\npool_size = '8'\n[control]\nenabled = 'true'\n") == [
+        f"smoothop.toml [operator] pool_size: {AT_LEAST_1}, not '8'",
+        "smoothop.toml [control] enabled: true or false, not 'true'",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", " ", "[]", "[1", "8080", "host", "host:port", "host:99999"])
+def test_an_address_that_is_none_is_told_what_one_looks_like(text):
+    assert problems(http=text) == [
+        f"--http: HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text!r}"
+    ]
+
+
+def test_a_path_is_a_text_that_can_be_one():
+    assert problems(token_file="") == ["--token-file: a path as text, not ''"]
+    assert problems("[control]\ntoken_file = 'a\\u0000'\n".replace("'", '"')) == [
+        r"smoothop.toml [control] token_file: a path as text, not 'a\x00'"
+    ]
+
+
 def test_an_empty_variable_counts_as_not_set():
     found = resolved(environ={"SMOOTHOP_NAME": ""})
     assert found.operator["name"] == Value("default", "default")
@@ -71,6 +106,15 @@ def test_a_worker_keeps_its_fields_with_their_origin():
     assert table.settings == {"a": 1}
 
 
+def test_a_worker_keeps_what_was_refused_or_misspelt():
+    workers = resolved(
+        "[workers.a]\nsetings = {}\nrun_in = 5\nzzz = 1\ncritical = true\n"
+        "[workers.b]\nhandlr = 'h'\n"
+    ).workers
+    assert workers["a"].wrong == {"settings", "run_in"}
+    assert list(workers) == ["a"]  # nobody knows which handler the other one runs
+
+
 def test_the_default_handler_is_the_one_of_the_workers_name():
     assert resolved("[workers.w]\n").workers["w"].handler == Value("w", "default")
 
@@ -86,9 +130,28 @@ def test_the_default_handler_is_the_one_of_the_workers_name():
         ("[workers.w]\nhandler = 1\n", "smoothop.toml [workers.w] handler: a handler's name"),
         ("[workers.w]\nhandler = 'h@'\n", "smoothop.toml [workers.w] handler: a distribution's"),
         ("[workers.w]\nhandler = '-'\n", "smoothop.toml [workers.w] handler: '-' is not a name"),
-        ("[workers.w]\ncritical = 1\n", "smoothop.toml [workers.w] critical: True or False, not 1"),
+        ("[workers.w]\ncritical = 1\n", "smoothop.toml [workers.w] critical: true or false, not 1"),
+        ("[operator]\nname = true\n", "smoothop.toml [operator] name: a name as text, not true"),
+        ("[workers.w]\nmailbox_size = true\n", f"{W} mailbox_size: {AT_LEAST_1}, not true"),
+        (
+            "[workers.w]\nmailbox_size = 1979-05-27\n",
+            f"{W} mailbox_size: {AT_LEAST_1}, not 1979-05",
+        ),
+        ("[workers.w]\nstop_grace = [true]\n", f"{W} stop_grace: {LIKE}, not [true]"),
+        ("[workers.w]\nstop_grace = {s = 1}\n", f"{W} stop_grace: {LIKE}, not {{s = 1}}"),
+        ("[workers.w]\nstop_grace = true\n", f"{W} stop_grace: {LIKE}, not true"),
+        ("[workers.w]\nstop_grace = '-5s'\n", f"{W} stop_grace: a duration is finite and not neg"),
+        (f"[workers.w]\nmax_memory = '{'9' * 400}'\n", f"{W} max_memory: a size looks like"),
         ("[workers.w]\nzzz = 1\n", "smoothop.toml [workers.w]: unknown key 'zzz'; known here: "),
         ("[workers.'a/b']\n", "smoothop.toml [workers.a/b]: 'a/b' is no name for a worker"),
+        (
+            '[workers."a\\nb"]\n',
+            r"smoothop.toml [workers.'a\nb']: 'a\nb' is no name for a worker: 1",
+        ),
+        (
+            f"[operator]\nname = '{'n' * 9999}'\n",
+            f"smoothop.toml [operator] name: '{'n' * 99} is not",
+        ),
         ("[plugins]\ndisable = 'a'\n", "smoothop.toml [plugins] disable: a list of names"),
         ("[operator]\ngrace = nan\n", "smoothop.toml [operator] grace: a duration is finite"),
         ("[operator]\nlog_level = 'loud'\n", "smoothop.toml [operator] log_level: one of debug,"),
@@ -99,6 +162,43 @@ def test_each_mistake_is_told_with_its_place_and_what_would_be_right(text, said)
     assert problem.startswith(said)
 
 
+VALUES = (
+    *("true", "0", "-1", "1.5", "1e400", "nan", "-inf", "9" * 400, "1979-05-27", "07:32:00"),
+    *("''", "' '", "'zzz'", "'8'", "'-5s'", "'true'", f"'{'9' * 5000}'", '"\\u0000"'),
+    *("[]", "[true]", "{}", "{a = true}"),
+)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: value[:20])
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        ("operator", schema.OPERATOR),
+        ("control", schema.CONTROL),
+        ("plugins", schema.PLUGINS),
+        ("workers.w", schema.WORKER),
+    ],
+)
+def test_any_value_of_any_key_is_right_or_one_problem_in_the_words_of_the_file(table, keys, value):
+    for key in keys:
+        found = problems(f"[{table}]\n{key} = {value}\n")
+        assert len(found) <= 1
+        for problem in found:
+            assert problem.startswith(f"smoothop.toml [{table}] {key}: ")
+            assert not re.search("True|None|datetime|timedelta", problem)
+            assert len(problem) < 300
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "nan", " ", "zzz", "-5s", "[]", "9" * 5000])
+def test_any_text_of_any_variable_is_right_or_one_problem_of_its_name(value):
+    for kind in schema.SETTLED.values():
+        for variable in kind.variables:
+            found = problems(environ={variable: value})
+            assert len(found) <= 1
+            assert all(problem.startswith(f"{variable}: ") for problem in found)
+            assert all(len(problem) < 300 for problem in found)
+
+
 def test_flags_and_variables_are_checked_and_named():
     found = problems(environ={"SMOOTHOP_NAME": "a b"}, grace="soon", log_format="xml")
     assert [problem.split(":")[0] for problem in found] == [
@@ -106,6 +206,13 @@ def test_flags_and_variables_are_checked_and_named():
         "--grace",
         "--log-format",
     ]
+
+
+def test_an_empty_path_of_a_file_is_a_problem_and_not_the_default(tmp_path):
+    (tmp_path / "smoothop.toml").write_text("[operator]\nname = 'other'\n")
+    found = load(tmp_path, {}, config="")
+    assert [str(problem) for problem in found.problems] == ["configuration file: a path, not ''"]
+    assert found.operator["name"].value == "default"
 
 
 def test_a_file_that_cannot_be_read_does_not_hide_other_problems(tmp_path):

@@ -143,5 +143,22 @@ def test_of_several_slots_it_stands_where_the_one_does_that_the_verdict_speaks_o
     assert "stands at:    File 'slot.py', line 1, in f: x = 1" in list(live_lines(handling))
 
 
+def test_a_worker_that_works_again_is_told_from_a_blocked_one_and_where_the_lost_call_stands():
+    slots = [
+        {"number": 0, "phase": "handling", "handling_since": 600.0, "stuck": True},
+        {"number": 1, "phase": "handling", "handling_since": 995.0, "stuck": False},
+    ]
+    slots = [slot | {"abandoned": slot["stuck"]} for slot in slots]
+    stacks = "\n".join(f"slot {n}:\n  File 'slot.py', line {n}, in f\n    x = {n}" for n in (0, 1))
+    known = live(phase="handling", handling_since=600.0, stuck=True, slots=slots)
+    lines = list(live_lines(known | {"stack": stacks}))
+    assert lines[0] == "now:          in handle for 5s"
+    assert "stands at:    File 'slot.py', line 1, in f: x = 1" in lines
+    assert (
+        "slot 0:       handling for 6m40s stuck and abandoned: replaced, but its code still runs, "
+        "at File 'slot.py', line 0, in f: x = 0"
+    ) in lines
+
+
 def test_a_worker_without_trouble_takes_few_lines():
     assert len(list(live_lines(live() | {"config_origins": None}))) == 5

@@ -22,6 +22,9 @@ KNOWN = {
     "p95": None,
 }
 
+GIVEN_UP = {"stuck": True, "abandoned": True}
+WORKS = {"stuck": False, "abandoned": False}
+
 
 def test_a_row_says_all_that_is_known():
     busy = KNOWN | {
@@ -55,6 +58,11 @@ def test_what_is_not_known_is_a_dash():
         ({"phase": "stopped", "status": "stopped", "paused_since": 950.0}, "stopped, paused"),
         ({"phase": "handling", "stuck": True, "paused_since": 950.0}, "stuck"),
         ({"phase": "failed"}, "failed"),
+        ({"stuck": True, "slots": [GIVEN_UP, WORKS]}, "idle, 1 abandoned"),
+        (
+            {"stuck": True, "slots": [GIVEN_UP, WORKS, GIVEN_UP | {"abandoned": False}]},
+            "stuck, 1 abandoned",
+        ),
     ],
 )
 def test_the_state_is_what_keeps_it_from_working(changes, expected):

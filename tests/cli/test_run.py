@@ -3,10 +3,12 @@
 import json
 import signal
 
+import pytest
 from support.environments import Environment
 from support.wheels import build_wheel
 
 STARTED = "starting worker"
+ONE_OF = "one of 'thread', 'pool' and 'process'"
 STUBBORN = "taking the lock twice"
 
 
@@ -194,6 +196,42 @@ def test_every_problem_is_told_at_once_and_nothing_is_started(acme, tmp_path, wr
     ):
         assert expected in ended.stderr
     assert STARTED not in ended.stderr
+
+
+def test_what_only_follows_from_another_problem_is_not_told(acme, tmp_path, write):
+    write(
+        "[workers.a]\nhandler = 5\n[workers.b]\nhandler = 'talker'\nsettings = 3\n"
+        "[workers.ticker]\nrun_in = 'fiber'\nmax_handles = 5\n"
+        "[workers.c]\nhandlr = 'ticker'\n[workers.talker]\nsetings = {text = 'x'}\n"
+    )
+    for command in (("run", "--all"), ("run", "a", "b", "c", "ticker"), ("config",)):
+        ended = acme.smoothop(*command, cwd=tmp_path)
+        assert ended.returncode == 2
+        assert ended.stderr.splitlines() == [
+            "smoothop: 5 problems",
+            "  smoothop.toml [workers.a] handler: a handler's name as text, not 5",
+            "  smoothop.toml [workers.b] settings: a table, not 3",
+            f"  smoothop.toml [workers.ticker] run_in: {ONE_OF}, not 'fiber'",
+            "  smoothop.toml [workers.c]: unknown key 'handlr'; did you mean 'handler'?",
+            "  smoothop.toml [workers.talker]: unknown key 'setings'; did you mean 'settings'?",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("workers = []\n", "smoothop.toml workers: a table, not []"),
+        ("a = \n", "smoothop.toml:1:5: "),
+    ],
+)
+def test_where_the_workers_of_the_file_are_not_known_no_name_is_said_to_be_wrong(
+    acme, tmp_path, write, text, said
+):
+    write(text)
+    for command in (("run", "--all"), ("run", "a", "talker"), ("config",)):
+        ended = acme.smoothop(*command, cwd=tmp_path)
+        assert ended.returncode == 2
+        assert ended.stderr.startswith(f"smoothop: 1 problem\n  {said}")
 
 
 def test_what_the_engine_refuses_is_a_problem_of_the_configuration(acme, tmp_path, write):

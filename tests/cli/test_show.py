@@ -136,6 +136,14 @@ def test_inspect_tells_problems_of_workers_in_the_file_only(acme, tmp_path, writ
     assert "[workers.voice] settings: text: required, but not given" in ended.stderr
 
 
+def test_inspect_of_a_worker_whose_table_is_wrong_tells_what_is_wrong_there(acme, tmp_path, write):
+    write("[workers.voice]\nhandler = 5\n")
+    ended = acme.smoothop("inspect", "voice", cwd=tmp_path)
+    assert ended.returncode == 2
+    told = "smoothop.toml [workers.voice] handler: a handler's name as text, not 5"
+    assert ended.stderr == f"smoothop: 1 problem\n  {told}\n"
+
+
 def test_inspect_takes_functions_and_names_of_workers(acme, tmp_path, write):
     write("[workers.mine]\nhandler = 'plain'\n")
     known = json.loads(acme.smoothop("inspect", "mine", "--json", cwd=tmp_path).stdout)
@@ -153,3 +161,12 @@ def test_inspect_of_an_unknown_name_suggests_the_nearest(acme, tmp_path):
     assert ended.returncode == 2
     assert "did you mean 'ticker'?" in ended.stderr
     assert ended.stdout == ""
+
+
+def test_inspect_of_an_unknown_name_speaks_of_workers_too(acme, tmp_path, write):
+    write("[workers.incoming]\nhandler = 'ticker'\n")
+    ended = acme.smoothop("inspect", "incomming", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "no handler 'incomming' is installed" in ended.stderr
+    assert "nor is there such a worker, configured or in a running operator" in ended.stderr
+    assert "did you mean 'incoming'?" in ended.stderr

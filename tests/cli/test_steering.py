@@ -19,7 +19,7 @@ from support.wheels import build_wheel
 from .conftest import Installation
 
 HANDLERS = '''
-import os, re
+import logging, os, re
 from smoothop import Config, done, fail, hookimpl, none
 
 class Echo:
@@ -30,6 +30,8 @@ class Echo:
             return fail("as you wish")
         if ctx.message == "panic":
             raise ValueError("as you wish")
+        if ctx.message == "set":
+            return done({1, 2})
         return done(ctx.message)
 
 def idler(ctx):
@@ -47,7 +49,18 @@ def hog(ctx):
     return done()
 
 class Lingering:
-    """Does not let the operator go as soon as it could, if there is a FIFO for it."""
+    """Does not let the operator go as soon as it could, and changes what it runs, if asked to."""
+    @hookimpl
+    def smoothop_operator_started(self, operator):
+        self.operator = operator
+        if "ADD" in os.environ:
+            operator.add_handler(os.environ["ADD"], idler)
+            operator.start(os.environ["ADD"])
+    @hookimpl
+    def smoothop_handle(self, worker, event):
+        if os.environ.get("CRITICAL") == worker.name:
+            self.operator.update_config(worker.name, critical=True).result()
+            logging.getLogger("acme").info("it is critical from here on")
     @hookimpl
     def smoothop_operator_stopped(self, operator):
         if "LINGER" in os.environ:
@@ -281,6 +294,19 @@ def test_a_stop_that_does_not_get_there_in_time_ends_with_1_and_the_line(hard_of
     assert operator("stop", "deaf").stdout == "deaf: stopped, as before\n"
 
 
+def test_start_of_one_that_still_stops_says_so_or_waits_until_it_runs(hard_of_hearing, tmp_path):
+    operator = hard_of_hearing
+    operator("stop", "deaf", "--no-wait")
+    assert operator("start", "deaf", "--no-wait").stdout == "deaf: starts once it has stopped\n"
+    assert operator("restart", "deaf", "--no-wait").stdout == "deaf: starts once it has stopped\n"
+    late = operator("start", "deaf", "--timeout", "100ms")
+    assert (late.returncode, late.stdout) == (1, "")
+    assert "deaf: worker deaf was not started within 0.1 s: it still stops" in late.stderr
+    (tmp_path / "fifo").write_text("listen")
+    assert operator("start", "deaf").returncode == 0
+    assert operator.phases()["deaf"] != "stopping"
+
+
 def test_after_stop_all_the_operator_has_ended_with_exit_code_0(fresh):
     ended = fresh("stop", "--all")
     assert ended.returncode == 0
@@ -305,6 +331,41 @@ def test_an_operator_whose_worker_does_not_stop_goes_on_after_stop_all(hard_of_h
     assert operator.phases() == {"deaf": "stopping", "idler": "stopped"}
 
 
+def test_a_worker_that_was_made_critical_at_run_time_ends_the_run(acme, tmp_path, write):
+    write("[workers.echo]\nmax_panic_attempts = 1\n[workers.idler]\n")
+    with running(acme, tmp_path, "--all", CRITICAL="echo") as operator:
+        operator("send", "echo", "1")
+        operator.child.read_until("it is critical from here on")
+        operator("send", "echo", '"panic"')
+        assert operator.child.wait() == 1
+    assert "critical worker 'echo' has used up its panics" in operator.child.text
+
+
+def test_while_a_worker_runs_that_was_added_at_run_time_the_run_goes_on(acme, tmp_path, write):
+    write("[workers.echo]\nmax_panic_attempts = 1\n")
+    with running(acme, tmp_path, "--all", ADD="added") as operator:
+        operator.child.read_until("added    | starting worker")
+        operator("send", "echo", '"panic"')
+        operator.child.read_until("worker stopped (panic limit)")
+        assert operator.phases() == {"echo": "failed", "added": "idle"}
+        operator.child.send(signal.SIGTERM)
+        assert operator.child.wait() == 0
+
+
+def test_events_of_an_operator_that_is_killed_end_with_3(fresh):
+    with subprocess.Popen(
+        _following(fresh), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stderr.readline() == "following; Ctrl-C ends this\n"
+        fresh.child.send(signal.SIGKILL)
+        _, said = following.communicate(timeout=DEADLINE)
+    assert following.returncode == 3
+    assert (
+        said
+        == "the operator has ended without a word: killed, crashed, or with no time to say so\n"
+    )
+
+
 def test_send_prints_the_result_as_json(operator):
     assert operator("send", "echo", '{"a": [1, null]}', "--wait").stdout == ('{"a": [1, null]}\n')
     (operator.cwd / "message.json").write_text('"ä"', encoding="utf-8-sig")
@@ -313,6 +374,13 @@ def test_send_prints_the_result_as_json(operator):
     accepted = operator("send", "echo", "1")
     assert (accepted.returncode, accepted.stdout) == (0, "")
     assert accepted.stderr == "echo: message accepted\n"
+
+
+def test_send_prints_null_for_what_json_cannot_say_and_says_why(operator):
+    ended = operator("send", "echo", '"set"', "--wait")
+    assert (ended.returncode, ended.stdout) == (0, "null\n")
+    what = "worker echo: the result is done, but JSON cannot say it: it holds a set\n"
+    assert ended.stderr == what
 
 
 def test_send_takes_standard_input(operator):
@@ -375,8 +443,24 @@ def test_scale_lets_a_worker_run_several_calls(operator):
     assert operator("scale", "idler", "3").returncode == 0
     live = operator.json("inspect", "idler")["live"]
     assert live["snapshot"]["config"]["concurrency"] == 3
-    assert operator("scale", "idler", "0").returncode == 2
     operator("scale", "idler", "1")
+
+
+@pytest.mark.parametrize(
+    ("count", "why"),
+    [
+        ("many", "'many': give a whole number, from 1 to 1000"),
+        ("--5", "'--5': give a whole number, from 1 to 1000"),
+        ("2.5", "'2.5': give a whole number, from 1 to 1000"),
+        ("-1", "-1: a worker runs 1 call at least"),
+        ("0", "0: a worker runs 1 call at least"),
+        ("1001", "1001: at most 1000 from here, as each call may take a thread"),
+    ],
+)
+def test_scale_by_what_cannot_be_is_wrong_usage_and_says_what_can(acme, tmp_path, count, why):
+    ((code, out, err),) = in_turn(acme, tmp_path, [["scale", "idler", count]])
+    assert (code, out) == (2, "")
+    assert f"Invalid value for 'N': {why}" in err
 
 
 def test_calls_that_are_too_many_are_waited_for_as_long_as_one_likes(fresh):
@@ -411,15 +495,34 @@ def test_inspect_shows_a_worker_whose_configuration_is_elsewhere(acme, tmp_path,
         elsewhere.mkdir()
         ended = acme.smoothop("inspect", "mine", "--name", operator.name, cwd=elsewhere)
         assert ended.returncode == 0
-        assert ended.stdout.startswith("name:         mine\ndistribution: acme-steered\n")
+        assert ended.stdout.startswith("name:         idler\nstate:        ok\n")
         assert "now:" in ended.stdout
         assert acme.smoothop("inspect", "mine", cwd=elsewhere).returncode == 2
         asked = ("inspect", "mine", "--json", "--name", operator.name)
         known = json.loads(acme.smoothop(*asked, cwd=elsewhere).stdout)
-        assert (
-            known.keys()
-            == json.loads(acme.smoothop("inspect", "idler", "--json", cwd=elsewhere).stdout).keys()
-        )
+        assert known.pop("live")["snapshot"]["name"] == "mine"
+        alone = json.loads(acme.smoothop("inspect", "idler", "--json", cwd=elsewhere).stdout)
+        assert alone.pop("live") is None
+        assert known == alone
+
+
+def test_inspect_of_a_live_worker_is_about_its_own_handler(acme, tmp_path, write):
+    write("[workers.idler]\nhandler = 'echo'\n")
+    with running(acme, tmp_path, "--all") as operator:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        asked = ("inspect", "idler", "--json", "--name", operator.name)
+        known = json.loads(acme.smoothop(*asked, cwd=elsewhere).stdout)
+        assert (known["name"], known["summary"]) == ("echo", "Answers with what it was sent.")
+
+
+def test_inspect_knows_a_live_worker_whose_handler_is_not_installed_here(acme, bare, tmp_path):
+    with running(acme, tmp_path, "idler") as operator:
+        asked = ("inspect", "idler", "--name", operator.name)
+        ended = bare.smoothop(*asked, cwd=tmp_path)
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("name:         idler\ndistribution: acme-steered\n")
+    assert "now:" in ended.stdout
 
 
 def test_inspect_without_an_operator_has_no_live_part_unless_one_was_asked_for(acme, tmp_path):
@@ -531,6 +634,21 @@ def test_an_operator_that_stops_is_alive_but_not_ready(hard_of_hearing):
     assert operator("health").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ("nan", "a duration looks like 2, 0.5,"),
+        ("-5s", "a duration is finite and not negative, not '-5s'"),
+        ("0", "a duration from 100ms to 24h, not '0'"),
+        ("9999999999h", "a duration from 100ms to 24h, not '9999999999h'"),
+    ],
+)
+def test_the_interval_of_a_watch_is_a_duration_that_makes_sense(acme, tmp_path, interval, said):
+    ended = acme.smoothop("ps", "--watch", "--interval", interval, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"Invalid value for '--interval': {said}" in ended.stderr
+
+
 def test_watch_draws_until_ctrl_c_and_ends_with_3_when_the_operator_does(fresh):
     watch = ("ps", "--watch", "--interval", "0.1", "--name", fresh.name)
     with fresh.acme.on_terminal(*watch, cwd=fresh.cwd) as screen:
@@ -632,7 +750,9 @@ def test_an_operator_on_another_address_is_reached_by_its_url_and_token(acme, tm
     assert nobody.returncode == 3
     assert f"nobody answers at {url.removeprefix('http://')}" in nobody.stderr
     assert ps("--url", "ftp://somewhere").returncode == 2
-    assert ps("--url", url, "--token-file", "nowhere").returncode == 2
+    unread = ps("--url", url, "--token-file", "nowhere")
+    assert unread.returncode == 2
+    assert "--token-file: nowhere cannot be read: No such file or directory" in unread.stderr
 
 
 @pytest.mark.skipif(NO_NAMESPACES, reason="no process namespace can be made here (unshare, root)")

@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from smoothop.cli.unit import quoted
+from smoothop.cli.unit import ServiceUnit, quoted
 
 HIGHEST_EXPOSURE = 2.5
 """On systemd's own scale from 0 to 10, where below 5 is called OK."""
@@ -44,6 +45,14 @@ def test_the_unit_says_the_present_arguments_directory_and_limits(acme, tmp_path
     assert "TimeoutStopSec=65\n" in text
     assert "RuntimeDirectory=smoothop-nights\n" in text
     assert text.endswith("[Install]\nWantedBy=multi-user.target\n")
+
+
+@pytest.mark.parametrize(
+    ("grace", "limit"), [(0.25, "5.25"), (3600 * 3000, "10800005"), (1e300, "infinity")]
+)
+def test_the_limit_of_a_stop_is_written_as_systemd_reads_it(grace, limit):
+    unit = ServiceUnit("a", ("/bin/smoothop",), Path("/"), "daemon", grace)
+    assert f"TimeoutStopSec={limit}\n" in unit.text()
 
 
 def test_wrong_arguments_are_told_as_run_tells_them(acme, tmp_path, write):

@@ -309,6 +309,37 @@ def test_a_stop_takes_back_the_start_that_was_remembered(op, held):
     assert op.worker("w").snapshot().starts == 1
 
 
+def test_a_worker_is_settled_when_it_does_not_stop_any_more(op, held):
+    op.add_handler("w", held.handler)
+    assert op.settled("w").done()
+    op.start("w")
+    held.entered.wait()
+    assert op.settled("w").done()
+    op.stop("w")
+    settled = [op.settled("w")]
+    op.start("w")
+    settled.append(op.settled("w"))
+    assert not any(one.done() for one in settled)
+    held.leave.open()
+    for one in settled:
+        one.result(DEADLINE)
+    assert (op.status("w"), op.worker("w").snapshot().starts) == ("running", 2)
+
+
+def test_a_worker_whose_start_was_taken_back_is_settled_when_it_has_stopped(op, held):
+    op.add_handler("w", held.handler)
+    op.start("w")
+    held.entered.wait()
+    op.stop("w")
+    op.start("w")
+    settled = op.settled("w")
+    op.stop("w")
+    assert not settled.done()
+    held.leave.open()
+    settled.result(DEADLINE)
+    assert (op.status("w"), op.worker("w").snapshot().starts) == ("stopped", 1)
+
+
 def test_a_stopped_worker_can_be_started_again(op, way):
     gates = []
 

@@ -3,21 +3,28 @@
 import asyncio
 import inspect
 import json
+import logging
 import os
 import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 
 import pytest
+from support.said import Said
 
 from smoothop import (
     Config,
     DispatchTimeoutError,
     HandlerFailedError,
     HandlerPanickedError,
+    SmoothopError,
     StopTimeoutError,
     WorkerNotFoundError,
     done,
@@ -73,24 +80,74 @@ def test_restart_starts_a_stopped_worker(running):
     assert client.restart("idler").status == "running"
 
 
-def test_stop_that_takes_too_long_tells_the_line(running):
-    one = running()
-    let_go, entered = threading.Event(), threading.Event()
+class Colour(Enum):
+    RED = 1
 
-    def stubborn(ctx):
-        entered.set()
-        let_go.wait()  # this line
+
+class Held:
+    """Stays in `handle` until it is let go, whatever it is asked."""
+
+    def __init__(self):
+        self.entered, self.let_go = threading.Event(), threading.Event()
+
+    def handle(self, ctx):
+        self.entered.set()
+        self.let_go.wait()  # this line
         return none(3600)
 
-    one.operator.add_handler("stubborn", stubborn)
+
+@pytest.fixture
+def held():
+    held = Held()
+    yield held
+    held.let_go.set()
+
+
+def test_stop_that_takes_too_long_tells_the_line(running, held):
+    one = running()
+    one.operator.add_handler("stubborn", held)
     one.operator.start("stubborn")
-    assert entered.wait(10)
+    assert held.entered.wait(10)
     with pytest.raises(StopTimeoutError) as raised:
         one.client.stop("stubborn", timeout=0.05)
     assert "# this line" in raised.value.stuck["stubborn"]
     assert not one.client.stop("stubborn", wait=False).changed
-    let_go.set()
+    held.let_go.set()
     assert one.client.stop("stubborn").status == "stopped"
+
+
+def test_start_waits_for_one_that_still_stops_until_it_runs(running, held):
+    one, let_go = running(), held.let_go
+    one.operator.add_handler("held", held)
+    one.operator.start("held")
+    assert held.entered.wait(10)
+    one.client.stop("held", wait=False)
+    assert one.client.start("held", wait=False).phase == "stopping"
+    with pytest.raises(StopTimeoutError, match=r"held was not started within 0\.05 s") as raised:
+        one.client.start("held", timeout=0.05)
+    assert "# this line" in raised.value.stuck["held"]
+    let_go.set()
+    started = one.client.start("held")
+    assert (started.status, started.phase == "stopping") == ("running", False)
+    assert one.client.worker("held").snapshot.starts == 2
+
+
+@pytest.mark.parametrize("action", ["start", "restart"])
+def test_start_that_a_stop_takes_back_says_so(running, held, caplog, action):
+    one = running()
+    one.operator.add_handler("held", held)
+    one.operator.start("held")
+    assert held.entered.wait(10)
+    one.client.stop("held", wait=False)
+    caplog.set_level(logging.INFO, logger="smoothop.control")
+    with ThreadPoolExecutor(1) as threads, Said(f"change: {action} held") as said:
+        started = threads.submit(getattr(one.client, action), "held")
+        assert said.wait(10)
+        one.client.stop("held", wait=False)
+        held.let_go.set()
+        with pytest.raises(SmoothopError, match="held was asked to stop meanwhile"):
+            started.result(10)
+    assert one.client.worker("held").snapshot.starts == 1
 
 
 def test_unknown_worker_is_the_same_error_as_in_the_process(running):
@@ -306,6 +363,18 @@ def test_message_without_an_outcome_in_time_is_accepted_all_the_same(running):
     assert one.client.worker("echo").snapshot.mailbox_depth == 1
 
 
+@pytest.mark.parametrize("limit", [25 * 86_400, 1e10, 1e300])
+def test_a_limit_may_be_longer_than_a_socket_can_wait(running, limit):
+    one = running()
+    client = Client("test", timeout=limit)
+    assert client.send("echo", 1, wait=True, timeout=limit) == 1
+    assert client.restart("echo", timeout=limit).status == "running"
+    assert client.stop("echo", timeout=limit).status == "stopped"
+    asynchronous = AsyncClient("test", timeout=limit)
+    assert asyncio.run(asynchronous.start("echo", timeout=limit)).status == "running"
+    one.operator.close()
+
+
 def test_full_mailbox_and_removed_worker_are_told(running):
     one = running()
     one.operator.add_handler("small", lambda ctx: none(), Config(mailbox_size=1, message_only=True))
@@ -317,14 +386,49 @@ def test_full_mailbox_and_removed_worker_are_told(running):
         one.client.send("small", 3)
 
 
-def test_result_that_json_cannot_say_is_none(running):
+@pytest.mark.parametrize("result", [{"nan": float("nan")}, {1, 2}, [object()], {(1, 2): 3}])
+def test_result_that_json_cannot_say_is_none_with_a_warning(running, caplog, result):
     one = running()
-    odd = {"nan": float("nan")}
-    one.operator.add_handler("odd", lambda ctx: done(odd), Config(message_only=True))
-    one.operator.add_handler("path", lambda ctx: done([Path("/x"), object()]))
-    one.operator.start_all()
+    one.operator.add_handler("odd", lambda ctx: done(result), Config(message_only=True))
+    one.operator.start("odd")
     assert one.client.send("odd", 1, wait=True) is None
-    assert one.client.send("path", 1, wait=True) == ["/x", "<object>"]
+    (said,) = (text for text in caplog.messages if "odd" in text)
+    assert said.startswith("worker odd: the result is done, but JSON cannot say it: ")
+
+
+def test_result_whose_text_says_it_all_is_given_as_text(running):
+    one = running()
+    result = [Path("/x"), Decimal("1.5"), date(2026, 1, 2), Colour.RED]
+    one.operator.add_handler("texts", lambda ctx: done(result), Config(message_only=True))
+    one.operator.start("texts")
+    assert one.client.send("texts", 1, wait=True) == ["/x", "1.5", "2026-01-02", "Colour.RED"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (SystemExit(4), "SystemExit: 4"),
+        (KeyError("a"), "KeyError: 'a'"),
+        (ValueError(), "ValueError"),
+        (ValueError("never"), "ValueError: never"),
+    ],
+)
+def test_exception_of_a_handler_is_told_with_its_type(running, raised, said):
+    one = running()
+
+    def moody(ctx):
+        if ctx.message == "fail":
+            return fail(raised)
+        raise raised
+
+    one.operator.add_handler("moody", moody, Config(message_only=True, panic_backoff=0.001))
+    one.operator.start("moody")
+    with pytest.raises(HandlerFailedError) as failed:
+        one.client.send("moody", "fail", wait=True)
+    assert str(failed.value) == f"worker moody: handler failed: {said}"
+    with pytest.raises(HandlerPanickedError) as panicked:
+        one.client.send("moody", "panic", wait=True)
+    assert str(panicked.value) == f"worker moody: handler panicked: {said}"
 
 
 def test_waiting_ends_when_the_client_goes_away(running):

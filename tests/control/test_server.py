@@ -10,6 +10,7 @@ import sys
 import threading
 
 import pytest
+from support.said import Said
 
 from smoothop import Config, MessageDroppedError, Operator, WorkerNotFoundError, done, none
 from smoothop.control import (
@@ -22,19 +23,6 @@ from smoothop.control import (
 from smoothop.control.server import connections, following, gate, server
 from smoothop.control.server.connections import Crowd
 from smoothop.control.server.peer import Peer
-
-
-class Said(logging.Handler):
-    """Waits for a message in the log."""
-
-    def __init__(self, wanted):
-        super().__init__()
-        self._wanted, self._said = wanted, threading.Event()
-        self.wait = self._said.wait
-
-    def emit(self, record):
-        if self._wanted in record.getMessage():
-            self._said.set()
 
 
 class Line:
@@ -117,13 +105,10 @@ def test_reader_that_never_reads_is_dropped_and_counted(running, monkeypatch):
     one = running()
     one.operator.add_handler("busy", lambda ctx: done())
     one.operator.start("busy")
-    dropped = Said("a reader of events was dropped")
-    logging.getLogger("smoothop.control").addHandler(dropped)
-    with connected(one) as connection:
+    with Said("a reader of events was dropped") as dropped, connected(one) as connection:
         connection.sendall(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
         assert connection.recv(10).startswith(b"HTTP/1.1")
         assert dropped.wait(10)
-    logging.getLogger("smoothop.control").removeHandler(dropped)
     info = one.client.operator()
     assert (info.event_readers, info.event_readers_dropped) == (0, 1)
 

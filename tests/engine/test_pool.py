@@ -592,3 +592,15 @@ def test_the_watch_that_was_alerted_by_its_own_look_ticks_on():
             return pool._watch._pause(machine.monotonic(), alerted=False)
 
     assert machine.run(look) <= SLOW_TICK
+
+
+def test_an_async_handler_runs_on_the_loop_whatever_its_config_says():
+    async def handle(ctx):
+        return done(threading.current_thread().name)
+
+    with Operator() as op:
+        for run_in in ("thread", "pool"):
+            op.add_handler(run_in, handle, Config(run_in=run_in, message_only=True))
+        op.start_all()
+        names = {op.dispatch(name, None).result(20) for name in ("thread", "pool")}
+    assert names == {"smoothop-loop"}

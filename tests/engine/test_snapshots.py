@@ -1,8 +1,12 @@
-"""`smoothop.engine.worker.snapshots`: how busy a worker is, on virtual time."""
+"""`smoothop.engine.worker.snapshots`: how busy a worker is, on virtual time; its phase."""
+
+from types import SimpleNamespace
 
 import pytest
 
 from smoothop import Config, done, none
+from smoothop.engine.worker.snapshots import phase
+from smoothop.engine.worker.supervision import ABANDONED
 from smoothop.testing import VirtualOperator
 
 
@@ -81,3 +85,19 @@ def test_the_history_has_each_start_and_stop_when_it_was():
     ]
     assert [entry["time"] - began for entry in snapshot.history] == pytest.approx([0, 10], abs=0.1)
     assert snapshot.history[-1]["time"] == snapshot.stopped_at == snapshot.last_event["time"]
+
+
+@pytest.mark.parametrize(
+    ("slots", "expected"),
+    [
+        ([("idle", None), ("handling", None)], "handling"),
+        ([("idle", None), ("backoff", None)], "backoff"),
+        ([("handling", ABANDONED), ("idle", None)], "idle"),
+        ([("handling", ABANDONED), ("backoff", None), ("idle", None)], "backoff"),
+        ([("handling", ABANDONED), ("handling", ABANDONED)], "handling"),
+    ],
+)
+def test_the_liveliest_phase_counts_but_not_that_of_an_abandoned_slot(slots, expected):
+    slots = [SimpleNamespace(phase=name, dismissed=dismissed) for name, dismissed in slots]
+    run = SimpleNamespace(over=False, leaving=False, slots=slots)
+    assert phase(SimpleNamespace(run=run)) == expected

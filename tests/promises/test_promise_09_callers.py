@@ -51,6 +51,8 @@ CALLS = {
     "update and wait": lambda op: op.update_config("other", critical=True).result(DEADLINE),
     "update a sync one": lambda op: op.update_config("sync", critical=True),
     "start": lambda op: op.start("other"),
+    "settled": lambda op: op.settled("other"),
+    "stop and settle": lambda op: (op.stop("other"), op.settled("other").result(DEADLINE)),
     "start_all": lambda op: op.start_all(),
     "stop": lambda op: op.stop("other"),
     "stop and wait": lambda op: op.stop("other").result(DEADLINE),
@@ -200,6 +202,7 @@ def test_each_call_from_each_caller_returns_or_is_refused(caller, name, run_in):
     "name",
     [
         *("add_handler", "remove_handler", "update_config", "start", "start_all", "stop"),
+        "settled",
         *("stop_all", "status", "worker", "workers", "dispatch", "dispatch_async", "metrics"),
     ],
 )

@@ -221,6 +221,8 @@ AMBIGUOUS = (
     (b"[]", b"the body is {"),
     (b'{"message": 1, "wait": "yes"}', b"wait: true or false"),
     (b'{"message": 1, "timeout": -1}', b"timeout: a duration is finite and not negative"),
+    (b'{"message": 1, "timeout": [true]}', b"timeout: a number of seconds, not [true]"),
+    (b'{"message": 1, "timeout": true}', b"timeout: a number of seconds, not true"),
     (b'{"message": 1, "more": 1}', b"the body is {"),
 )
 

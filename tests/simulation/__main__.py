@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from simulation.actors import AsyncActor
@@ -85,10 +86,12 @@ def main(kind: str, first: int, last: int | None = None, core: int | None = None
     end = first + 1 if last is None else last
     seeds = range(first, end, 1 if first < end else -1)
     failures = 0
-    with Carriers() as carriers:
+    with Carriers() as carriers, _uncaught() as uncaught:
         for seed in _telling(seeds):
             try:
                 machine = KINDS[kind](seed, carriers)
+                if uncaught:  # of an earlier seed, perhaps: what was left of it is collected late
+                    raise AssertionError(f"nobody could catch: {uncaught.pop(0)}")
             except BaseException as error:
                 failures += 1
                 _report(kind, seed, error)
@@ -108,6 +111,18 @@ def _stay_on(core: int) -> None:
     if hasattr(os, "SCHED_BATCH"):
         # Who is given the baton starts when the giver waits, not in the middle of the giving.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+@contextmanager
+def _uncaught() -> Iterator[list[str]]:
+    """Give what finalizers raise, such as that of a coroutine that was never awaited."""
+    seen: list[str] = []
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda what: seen.append(f"{what.exc_value!r} in {what.object!r}")
+    try:
+        yield seen
+    finally:
+        sys.unraisablehook = before
 
 
 def _telling(seeds: range) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """What comes in the last moment before a close or a removal, over many schedules."""
 
 import asyncio
+import gc
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -108,6 +109,53 @@ def _launch_late(machine: SimMachine) -> None:
         close_loop()
 
     loop.close = close_after_the_launch
+    close_at_once(operator)
+    machine.sleep(1)
+    assert late.status == "stopped"
+
+
+def test_a_worker_launched_in_the_last_round_of_its_loop_leaves_no_task_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _launch_in_the_last_round(machine))
+    gc.collect()  # who is let go of then says so
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
+def _launch_in_the_last_round(machine: SimMachine) -> None:
+    launching, loop_ends = Latch(), Latch()
+
+    class Slow(logging.Logger):
+        def log(self, _level: int, message: object, *_: object, **extra: object) -> None:
+            if message == "starting worker" and extra["extra"] == {"worker": "late"}:
+                launching.set()
+                loop_ends.wait(machine, None)
+
+    class Late:
+        async def setup(self, ctx: AsyncContext) -> None:
+            raise AssertionError("it is too late")
+
+        async def handle(self, ctx: AsyncContext) -> HandleResult:
+            return none(10)
+
+    operator = Operator(_machine=machine, logger=Slow("slow"))
+
+    async def early(ctx: AsyncContext) -> HandleResult:
+        return none(10)
+
+    operator.add_handler("early", early)
+    late = operator.add_handler("late", Late())
+    operator.start("early")
+    starter = machine.start(lambda: operator.start("late"), "starter")
+    launching.wait(machine, None)
+
+    async def last_step() -> None:
+        loop_ends.set()
+        starter.join()
+        await asyncio.sleep(0)  # the loop takes the call; who begins comes a round later
+
+    operator._loop_host()._crew.loop.shutdown_asyncgens = last_step
     close_at_once(operator)
     machine.sleep(1)
     assert late.status == "stopped"
@@ -364,6 +412,49 @@ def _stop_without_thread(machine: SimMachine, run_in: str) -> None:
     machine.sleep(1)
     assert view.status == "stopped"
     assert [event.event for event in stream] == ["started", "stopped"]
+    operator.close()
+
+
+def test_who_stops_a_run_that_got_no_thread_finds_that_of_the_one_before_gone() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _stop_a_following_run(machine))
+
+
+def _stop_a_following_run(machine: SimMachine) -> None:
+    restarting: list[bool] = []
+    alive: list[bool] = []
+
+    class Follows(logging.Logger):
+        """Lets another one stop the worker while it is being started again."""
+
+        def log(self, _level: int, message: object, *_: object, **_extra: object) -> None:
+            if message == "stopping worker":
+                restarting.append(True)
+            elif message == "starting worker" and restarting:
+                machine.start(stop, "stopper")
+                machine.sleep(0.1)
+
+    def stop() -> None:
+        operator.stop("name").result()
+        alive.append(thread.is_alive())
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("no thread")
+
+    operator = Operator(_machine=machine, logger=Follows("follows"))
+    operator.add_handler("name", lambda ctx: none(10))
+    operator.start("name")
+    machine.sleep(1)
+    (thread,) = operator._cores["name"].threads
+    machine.spawn = no_thread
+    restarted = operator.update_config("name", max_panic_attempts=1)
+    # Called on the worker's thread, after those who wait for the stop were told.
+    restarted.add_done_callback(lambda _: machine.sleep(0.1))
+    with pytest.raises(SmoothopError, match="no thread"):
+        restarted.result()
+    machine.sleep(1)
+    assert alive == [False]
+    del machine.spawn
     operator.close()
 
 

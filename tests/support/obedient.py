@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,24 @@ def _fails_there():
     raise PlainError("not here")
 
 
+class Unshowable(Unreadable):
+    """Can be shown as text neither."""
+
+    def __repr__(self):
+        raise RuntimeError("no text either")
+
+
+class Dawdling:
+    """Is never pickled to the end; opens a fifo when it is about to be."""
+
+    def __init__(self, fifo):
+        self.fifo = fifo
+
+    def __reduce__(self):
+        Path(self.fifo).write_bytes(b"")
+        threading.Event().wait()
+
+
 class LateMessage:
     """Takes its time in being made again: until a `Fifo` is opened."""
 
@@ -113,6 +132,7 @@ class Logic:
         self.most_inside = 0
         self.teardown_failure: Exception | None = None
         self.hangs_in_teardown = False
+        self.death_in_teardown: Callable[[], object] = bool
 
     def note(self, text: str) -> None:
         """Write a line where the test can read it."""
@@ -132,6 +152,7 @@ class Logic:
         ctx.logger.info("tearing down, cancelled: %s", ctx.cancelled)
         if self.hangs_in_teardown:
             threading.Event().wait()
+        self.death_in_teardown()
         if self.teardown_failure is not None:
             raise self.teardown_failure
 
@@ -223,6 +244,13 @@ class Logic:
         ctx.logger.warning("holding %s", lock, extra={"what": lock})
         return done()
 
+    async def do_log_odd_things(self, ctx):
+        lock = threading.Lock()
+        odd = {"unreadable": Unreadable(), "unshowable": Unshowable(), "lock": lock}
+        errors = {"stubborn": StubbornError(1, 2), "plain": PlainError("p")}
+        ctx.logger.warning("odd things", extra={**odd, **errors, "path": Path("here")})
+        return done()
+
     async def do_log_on(self, ctx, number, fifo):
         """From now on log at that signal, and open the fifo then."""
 
@@ -239,6 +267,10 @@ class Logic:
 
     async def do_spoil_teardown(self, ctx):
         self.teardown_failure = PlainError("teardown")
+        return done()
+
+    async def do_die_in_teardown(self, ctx, how, *arguments):
+        self.death_in_teardown = lambda: run_blocking(getattr(self, f"do_{how}")(ctx, *arguments))
         return done()
 
     async def do_hang_in_teardown(self, ctx):
@@ -272,6 +304,9 @@ class Logic:
     async def do_send_a_lock(self, ctx, name):
         await ctx.dispatch(name, threading.Lock())
 
+    async def do_send_dawdling(self, ctx, name, fifo):
+        await ctx.dispatch(name, Dawdling(fifo))
+
     async def do_send_in_a_thread(self, ctx, name, message):
         found = []
         thread = threading.Thread(
@@ -297,9 +332,19 @@ class Logic:
         while True:
             eaten.append(bytes(1 << 20))
 
+    async def do_limit_memory(self, ctx, more):
+        """Let this process have only so many bytes more than it has."""
+        held = int(read("/proc/self/statm").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (held + more, held + more))
+        return done(os.getpid())
+
     async def do_grow(self, ctx, size):
         self.ballast = bytes([1]) * size
         return done(os.getpid())
+
+    async def do_grow_and_raise(self, ctx, size):
+        await self.do_grow(ctx, size)
+        raise PlainError("grown")
 
     async def do_hang(self, ctx, _):
         threading.Event().wait()

@@ -1,8 +1,13 @@
 """`Config` (API, section 3)."""
 
+import copy
 import dataclasses
+import inspect
 import math
+import pickle
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -41,7 +46,7 @@ def test_the_defaults_are_those_of_the_contract():
 
 
 def test_it_is_keyword_only():
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="takes its fields by name"):
         Config(3)
 
 
@@ -96,9 +101,18 @@ def test_a_bad_value_is_refused_by_name(field, value):
     assert repr(value) in str(caught.value)
 
 
-def test_an_unknown_field_is_refused():
-    with pytest.raises(TypeError, match="retries"):
+def test_an_unknown_field_is_refused_with_the_nearest_or_all_that_there_are():
+    with pytest.raises(TypeError, match=r"\Aretries: Config has no such field, only max_panic_a"):
         Config(retries=3)
+    for wrong in (partial(Config, mailboxsize=3), partial(replace, Config(), mailboxsize=3)):
+        with pytest.raises(TypeError, match=r"\Amailboxsize: .*; did you mean 'mailbox_size'\?\Z"):
+            wrong()
+
+
+def test_its_fields_can_be_looked_up_and_it_can_be_copied_and_pickled():
+    assert list(inspect.signature(Config).parameters) == list(DEFAULTS)
+    config = Config(panic_backoff=2)
+    assert pickle.loads(pickle.dumps(config)) == copy.deepcopy(config) == config
 
 
 def test_a_longest_backoff_below_the_first_is_refused():

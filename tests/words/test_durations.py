@@ -30,12 +30,22 @@ def test_a_written_duration_is_read(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "s", "2 d", "2 days", "-1s", "1e3", "nan", "inf", "0x10", "1,5s", "٣s", "2s 3s", "1_000"],
+    "value",
+    [
+        *("", "s", "2 d", "2 days", "- 1s", "1e3", "nan", "inf", "0x10", "1,5s", "٣s", "2s 3s"),
+        *("1_000", True, None, [1], {"seconds": 1}),
+    ],
 )
-def test_what_is_no_duration_is_refused_with_an_example(text):
+def test_what_is_no_duration_is_refused_with_an_example(value):
     with pytest.raises(ValueError, match=r"\Agrace: a duration looks like .*'250ms'"):
+        parse_seconds(value, "grace")
+
+
+@pytest.mark.parametrize("text", ["-1s", "-5", " -.5 h ", "9" * 400])
+def test_a_written_duration_is_finite_and_not_negative(text):
+    with pytest.raises(ValueError, match=r"\Agrace: a duration is finite and not neg") as caught:
         parse_seconds(text, "grace")
+    assert str(caught.value).endswith(f"not {text!r}")
 
 
 @given(st.floats(0, 1e12), st.sampled_from(["ms", "s", "m", "h"]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smoothop.assembly.problems import Problem, ProblemsError
+from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.reach import (
     OperatorOption,
     TokenOption,
@@ -18,6 +19,7 @@ from smoothop.cli.reach import (
 )
 from smoothop.cli.spans import span
 from smoothop.cli.terminal import let_stdout_go, say, show, show_json_line
+from smoothop.control.errors import AnswerCutError
 from smoothop.events import KINDS, MetricEvent, event_dict
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ def command(  # noqa: PLR0917 - typer makes options of them
             say("following; Ctrl-C ends this")
             _follow(reader, as_json=as_json)
         say("the operator has ended")
+    except AnswerCutError:
+        say("the operator has ended without a word: killed, crashed, or with no time to say so")
+        raise typer.Exit(ExitCode.NOT_RUNNING) from None
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:  # whoever read has seen enough

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from smoothop.assembly.describe import Tree, plain
 from smoothop.assembly.handler_facts import describe_handler
+from smoothop.assembly.problems import ProblemsError
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.live import live_lines
 from smoothop.cli.options import AsJson, ConfigOption
@@ -18,6 +20,7 @@ from smoothop.cli.terminal import plugins_print_to_stderr, say, show, show_json,
 from smoothop.cli.toml import toml_lines
 from smoothop.control.errors import ControlError, OperatorNotRunningError
 from smoothop.errors import ConfigError, WorkerNotFoundError
+from smoothop.plugins.wording import did_you_mean
 
 if TYPE_CHECKING:
     from smoothop.assembly.problems import Problem
@@ -57,7 +60,12 @@ def command(  # noqa: PLR0917 - typer makes options of them
     live = _live(client, name, is_required=bool(operator or url))
     with plugins_print_to_stderr():
         registry = invocation.discover(resolved)
-        known, workers, problems = _described(name, live, resolved, registry)
+        try:
+            known, workers, problems = _described(name, live, resolved, registry)
+        except ConfigError:
+            if name in resolved.unsound_workers or not resolved.knows_workers:
+                raise ProblemsError(resolved.problems) from None
+            raise
     if as_json:
         show_json({**known, "workers": plain(workers), "live": live})
     elif live is None:
@@ -92,18 +100,31 @@ def _live(client: Client, name: str, *, is_required: bool) -> dict[str, Any] | N
 def _described(
     name: str, live: dict[str, Any] | None, resolved: Resolved, registry: Registry
 ) -> tuple[dict[str, Any], Tree, list[Problem]]:
-    """Describe the handler of that name, or of the worker of that name."""
+    """Describe the handler of the live worker of that name, else of the configured one, or itself.
+
+    Raises:
+        ConfigError: nothing has this name.
+    """
+    if live is not None and live["handler"]:
+        with suppress(ConfigError):  # it is not installed here
+            return describe_handler(_reference(live["handler"]), resolved, registry)
     worker = resolved.workers.get(name)
     if worker is not None:
         return describe_handler(worker.handler.value, resolved, registry)
     try:
         return describe_handler(name, resolved, registry)
-    except ConfigError:
+    except ConfigError as error:
         if live is None:
-            raise
-        # It runs elsewhere, under a configuration that is not the one of this directory.
+            hint = did_you_mean(name, resolved.workers)
+            what = f"nor is there such a worker, configured or in a running operator{hint}"
+            raise ConfigError(f"{error}; {what}") from None
         known = dict.fromkeys((*_FACTS, "config")) | (live["handler"] or {})
         return known | {"name": name, "settings": []}, {}, []
+
+
+def _reference(handler: dict[str, Any]) -> str:
+    name, distribution = handler["name"], handler["distribution"]
+    return f"{name}@{distribution}" if distribution else str(name)
 
 
 def _show(known: dict[str, Any]) -> None:

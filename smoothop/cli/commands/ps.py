@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from smoothop.cli.options import AsJson
+from smoothop.cli.options import AsJson, duration
 from smoothop.cli.overview import overview
 from smoothop.cli.reach import OperatorOption, TokenOption, UrlOption, client_for
 from smoothop.cli.terminal import columns, redraw, show, show_json
 
 if TYPE_CHECKING:
     from smoothop.control.clients.client import Client
+
+_SHORTEST: Final = 0.1
+_LONGEST: Final = 86_400.0
+"""Seconds between two tables; nobody means more, and much more is none that one can sleep."""
+
+
+def _interval(text: object) -> float:
+    interval = duration(text)
+    if not _SHORTEST <= interval <= _LONGEST:
+        raise typer.BadParameter(f"a duration from 100ms to 24h, not {text!r}")
+    return interval
 
 
 def command(  # noqa: PLR0917 - typer makes options of them
@@ -24,7 +35,13 @@ def command(  # noqa: PLR0917 - typer makes options of them
         bool, typer.Option("--watch", "-w", help="Draw the table again and again, until Ctrl-C.")
     ] = False,
     interval: Annotated[
-        float, typer.Option("--interval", min=0.1, help="Seconds between two tables of --watch.")
+        float,
+        typer.Option(
+            "--interval",
+            metavar="DURATION",
+            parser=_interval,
+            help="Between two tables of --watch: seconds, 500ms, 2m.",
+        ),
     ] = 2,
     name: OperatorOption = None,
     url: UrlOption = None,

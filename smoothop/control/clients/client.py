@@ -16,7 +16,7 @@ from smoothop.control.clients import requests
 from smoothop.control.clients.address import Address, addresses, not_running, refused
 from smoothop.control.clients.exchange import Exchange
 from smoothop.control.clients.requests import Call, T
-from smoothop.control.sockets import SILENCE, connected, received
+from smoothop.control.sockets import LONGEST, SILENCE, connected, received
 from smoothop.events import MetricEvent, WorkerSnapshot
 
 
@@ -50,7 +50,7 @@ class Client:
     ) -> None:
         self._name = name
         self._token = token
-        self._timeout = seconds(timeout, "timeout")
+        self._timeout = min(seconds(timeout, "timeout"), LONGEST)
         self._addresses = addresses(name, url, os.environ)
 
     def operator(self) -> OperatorInfo:
@@ -86,7 +86,17 @@ class Client:
         return self._call(requests.stacks())
 
     def start(self, name: str, wait: bool = True, timeout: Duration | None = None) -> ActionResult:
-        """Start a worker; does nothing when it runs."""
+        """Start a worker; does nothing when it runs.
+
+        Args:
+            name: the worker.
+            wait: whether to wait for one that is still stopping until it runs again.
+            timeout: seconds to wait at most; ``None``: as long as it takes.
+
+        Raises:
+            StopTimeoutError: it did not stop in time; says at which line it stands. It runs again
+                once it has stopped all the same.
+        """
         return self._call(requests.action(name, "start", wait=wait, timeout=timeout))
 
     def stop(self, name: str, wait: bool = True, timeout: Duration | None = None) -> ActionResult:
@@ -146,7 +156,8 @@ class Client:
                 limit.
 
         Returns:
-            What the handler passed to `done`, if it was waited for, else ``None``.
+            What the handler passed to `done`, if it was waited for, else ``None``; ``None`` also
+            for what JSON cannot say, with a warning in the log.
 
         Raises:
             DispatchTimeoutError: there was no room in time; the message was not accepted.

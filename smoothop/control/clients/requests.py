@@ -6,6 +6,7 @@ Both clients carry these out; they differ only in how they wait.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -28,6 +29,8 @@ from smoothop.errors import WorkerNotFoundError
 from smoothop.events import WorkerSnapshot
 
 T = TypeVar("T")
+
+logger = logging.getLogger("smoothop.control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +146,6 @@ def _outcome(answer: dict[str, Any]) -> Any:
     outcome = answer.get("outcome", "done")  # an answer without one: it was only accepted
     if outcome != "done":
         raise_outcome(outcome, answer.get("error"))
+    if answer.get("error") is not None:  # what the handler did is done, whatever can be said of it
+        logger.warning("%s", answer["error"])
     return answer.get("result")

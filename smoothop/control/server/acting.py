@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from smoothop.control.failures import Failure
 from smoothop.control.server.replies import reply
 from smoothop.control.server.room import Room
 from smoothop.control.server.waits import Limit, unless_gone
-from smoothop.control.wire import parse
+from smoothop.control.wire import MOST_SLOTS, parse
 from smoothop.engine.completion import Completion
 from smoothop.engine.worker.view import Worker
-from smoothop.errors import StopTimeoutError
+from smoothop.errors import SmoothopError, StopTimeoutError
 from smoothop.events import Phase, Status
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-MOST_SLOTS: Final = 1000
-"""Calls side by side that may be asked for from outside; each may take a thread."""
 
 
 async def stop_operator(room: Room, _: Request) -> Response:
@@ -35,10 +32,14 @@ async def stop_operator(room: Room, _: Request) -> Response:
 async def start(room: Room, request: Request) -> Response:
     """Start a worker."""
     worker = room.worker(request.path_params["name"])
-    Limit.of(request)  # there is nothing to wait for, but what makes no sense is told
+    limit = Limit.of(request)
     changed = worker.phase in (Phase.STOPPED, Phase.FAILED, Phase.STOPPING)
     room.operator.start(worker.name)
-    return reply(_result(worker, "start", changed=changed))
+    if limit.wait:
+        what = f"worker {worker.name} was not started within {limit.text}: it still stops"
+        await _in_time(request, worker, room.operator.settled(worker.name), limit, what)
+        _refuse_stopped(worker)
+    return _answer(worker, "start", limit, changed=changed)
 
 
 async def stop(room: Room, request: Request) -> Response:
@@ -62,6 +63,7 @@ async def restart(room: Room, request: Request) -> Response:
     if limit.wait:
         what = f"worker {worker.name} was not restarted within {limit.text}: it still stops"
         await _in_time(request, worker, restarted, limit, what)
+        _refuse_stopped(worker)
     return _answer(worker, "restart", limit, changed=True)
 
 
@@ -123,6 +125,16 @@ async def _in_time(
             await unless_gone(request, asyncio.wrap_future(completion))
     except TimeoutError:
         raise StopTimeoutError(what, {worker.name: worker.stack()}) from None
+
+
+def _refuse_stopped(worker: Worker) -> None:
+    """Refuse to call started what somebody else has stopped.
+
+    Raises:
+        SmoothopError: it does not run, and not because it has used up its panics.
+    """
+    if worker.phase is Phase.STOPPED:
+        raise SmoothopError(f"worker {worker.name} was asked to stop meanwhile, and has stopped")
 
 
 def _answer(worker: Worker, action: str, limit: Limit, *, changed: bool) -> Response:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_orig
 from smoothop.control.answers import ActionResult, OperatorInfo, Stacks, WorkerDetails
 from smoothop.control.failures import STATUS
 from smoothop.control.server.replies import reply
+from smoothop.control.wire import MOST_SLOTS
 from smoothop.events import KINDS, WorkerSnapshot
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _QUERIES: Final[dict[str, tuple[tuple[str, Schema], ...]]] = {
 _BODIES: Final[dict[str, Schema]] = {
     "scale": {
         "type": "object",
-        "properties": {"concurrency": {"type": "integer", "minimum": 1, "maximum": 1000}},
+        "properties": {"concurrency": {"type": "integer", "minimum": 1, "maximum": MOST_SLOTS}},
         "required": ["concurrency"],
         "additionalProperties": False,
     },
@@ -85,7 +86,7 @@ _ANSWERS: Final[dict[str, dict[int, Schema]]] = {
     },
     "workers": {200: {"type": "array", "items": {"$ref": "#/components/schemas/WorkerSnapshot"}}},
     "worker": {200: {"$ref": "#/components/schemas/WorkerDetails"}},
-    "start": {200: _ACTION},
+    "start": {200: _ACTION, 202: _ACTION},
     "stop": {200: _ACTION, 202: _ACTION},
     "restart": {200: _ACTION, 202: _ACTION},
     "pause": {200: _ACTION},

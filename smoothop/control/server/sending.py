@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smoothop.control.failures import Failure
 from smoothop.control.server.replies import reply
 from smoothop.control.server.waits import checked_timeout, unless_gone
-from smoothop.control.wire import dump, parse
+from smoothop.control.wire import parse, refuse_unsayable
 from smoothop.errors import HandlerFailedError, HandlerPanickedError, MessageDroppedError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def send(room: Room, request: Request) -> Response:
     left = None if order.timeout is None else order.timeout - (time.monotonic() - began)
     try:
         async with asyncio.timeout(left):
-            return reply(await unless_gone(request, _outcome(receipt)))
+            return reply(await unless_gone(request, _outcome(worker.name, receipt)))
     except TimeoutError:
         what = (
             f"no outcome from worker {worker.name} within {order.timeout:g} seconds; "
@@ -75,25 +75,35 @@ async def send(room: Room, request: Request) -> Response:
         raise Failure("no_outcome", what) from None
 
 
-async def _outcome(receipt: Receipt) -> dict[str, Any]:
+async def _outcome(worker: str, receipt: Receipt) -> dict[str, Any]:
     try:
-        return _shown(await receipt)
+        return _shown(worker, await receipt)
     except HandlerFailedError as error:
-        return _not_done("failed", error)
+        return _not_done("failed", _typed(error, f"worker {worker}: handler failed: "))
     except HandlerPanickedError as error:
-        return _not_done("panicked", error)
+        return _not_done("panicked", _typed(error, f"worker {worker}: handler panicked: "))
     except MessageDroppedError as error:
-        return _not_done("dropped", error)
+        return _not_done("dropped", str(error))
 
 
-def _not_done(outcome: str, error: Exception) -> dict[str, Any]:
-    return {"outcome": outcome, "result": None, "error": str(error)}
+def _not_done(outcome: str, text: str) -> dict[str, Any]:
+    return {"outcome": outcome, "result": None, "error": text}
 
 
-def _shown(result: Any) -> dict[str, Any]:
+def _typed(error: Exception, before: str) -> str:
+    """Return the error's text with the type of the handler's exception, which does not travel."""
+    # Not the text of the exception itself: asking for it would run user code here.
+    kind, text = type(error.__cause__), str(error).removeprefix(before)
+    if kind in (type(None), Exception) or text == kind.__name__:  # the second: a text for `fail`
+        return f"{before}{text}"
+    return f"{before}{kind.__name__}: {text}"
+
+
+def _shown(worker: str, result: Any) -> dict[str, Any]:
     """Say what the handler has answered, if JSON can say it."""
     try:
-        dump(result)
+        refuse_unsayable(result)
     except (ValueError, TypeError, RecursionError) as error:
-        return {"outcome": "done", "result": None, "error": f"the result is no JSON: {error}"}
+        what = f"worker {worker}: the result is done, but JSON cannot say it: {error}"
+        return {"outcome": "done", "result": None, "error": what}
     return {"outcome": "done", "result": result, "error": None}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -97,9 +99,9 @@ def _flag(text: str) -> bool:
 
 
 def _number(value: Any) -> Any:
-    if not isinstance(value, str):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError(f"timeout: a number of seconds, not {ascii(value)[:80]}") from None
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return float(value)
+    raise ValueError(f"timeout: a number of seconds, not {json.dumps(value)[:80]}")

@@ -93,6 +93,23 @@ class WorkerCore(WorkerSlots):
                 raise self.mailbox.refusal()  # type: ignore[misc]  # by now there is one
         self._launch(run)
 
+    def settled(self) -> Completion:
+        """Return a completion that is done when it does not stop any more: it runs, or has stopped.
+
+        It fails if a start that was to follow the stop does.
+        """
+        settled = Completion(self.machine, (self,))
+        with self.lock:
+            run = self.run
+            if run is not None and run.leaving:
+                if self._start_again:
+                    self._restarts = (*self._restarts, settled)
+                else:
+                    run.ended = (*run.ended, settled)
+                return settled
+        settled.succeed()
+        return settled
+
     def stop(self, told: Told, reason: StopReason = "requested") -> Run | None:
         """Ask it to stop; `told` is told when it has. Return the run that is to end, if any."""
         with self.lock:
@@ -272,6 +289,8 @@ class WorkerCore(WorkerSlots):
             self.operator._watchdog.forget(run)  # noqa: SLF001 - the engine's own door
         with self.lock:
             self.run = None
+            # One that got no thread ends on that of the run before it, if it was to follow one.
+            threads = run.threads or self.threads
             again = self._start_again and self.mailbox.refusal is None
             self._start_again = False
             following = self._new_run() if again else None
@@ -284,7 +303,7 @@ class WorkerCore(WorkerSlots):
             except SmoothopError as error:  # told in the log, and to who asked for the restart
                 failure = error
         for told in ended:
-            told.run_ended(run.threads)
+            told.run_ended(threads)
         for completion in restarts:
             if failure is None:
                 completion.succeed()

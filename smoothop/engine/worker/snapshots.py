@@ -50,7 +50,9 @@ def phase(core: WorkerCore) -> Phase:
     slots = run.slots
     if len(slots) == 1:  # as mostly: three times as fast
         return slots[0].phase
-    phases = {slot.phase for slot in slots}
+    # What an abandoned one does is no work of the worker's any more, unless there is no other.
+    at_work = [slot for slot in slots if slot.dismissed != ABANDONED] or slots
+    phases = {slot.phase for slot in at_work}
     return next((phase for phase in _LIVELY_FIRST if phase in phases), Phase.STOPPING)
 
 

@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from support.gates import DEADLINE
-from support.obedient import Fifo, LateMessage, Obedient, lines
+from support.obedient import Fifo, LateMessage, Obedient, PlainError, Unreadable, lines, read
 
 from smoothop import (
     Config,
+    HandlerFailedError,
     HandlerPanickedError,
     MessageDroppedError,
     StopTimeoutError,
@@ -27,6 +29,7 @@ from smoothop.engine.runners.process.inside import messenger
 from smoothop.engine.runners.process.inside.termination import Termination
 from smoothop.engine.runners.process.orders import Order
 from smoothop.engine.runners.process.recipe import recipe
+from smoothop.engine.waiting import Latch
 from smoothop.handlers import handler_calls
 
 
@@ -119,6 +122,33 @@ def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, 
     assert worker.snapshot().panics == 10
 
 
+def test_one_whose_death_is_not_told_yet_when_a_message_comes_is_a_panic_too(
+    op, add, ask, monkeypatch
+):
+    reap, reaped, waits = Child.reap, threading.Event(), threading.Event()
+
+    def reap_and_stay(child):
+        reap(child)
+        reaped.set()
+        assert waits.wait(DEADLINE)
+
+    class Noting(Latch):
+        def wait(self, machine, timeout):
+            waits.set()
+            return super().wait(machine, timeout)
+
+    worker = add()
+    pid = pid_of(ask)
+    monkeypatch.setattr(Child, "reap", reap_and_stay)
+    (slot,) = op._cores["w"].run.slots
+    slot.calls.handle.__self__._attendant.gone = Noting()
+    with worker.metrics(kinds={"panic"}) as panics:
+        os.kill(pid, signal.SIGKILL)
+        assert reaped.wait(DEADLINE)
+        assert ask("echo", 1) == (1,)
+        assert f"child process {pid} was killed by SIGKILL" in panics.get(DEADLINE).error
+
+
 def test_children_that_die_idle_use_up_the_panics(op, add, ask):
     worker = add(max_panic_attempts=1)
     child = pid_of(ask)  # so that it has been told to have started
@@ -167,6 +197,59 @@ def test_a_fresh_child_takes_over_from_one_that_holds_too_much_memory(add, ask, 
     assert "more than 143 MiB (max_memory)" in record.reason
 
 
+@pytest.mark.parametrize(
+    ("message", "outcome"),
+    [
+        (("raise", "plain"), HandlerPanickedError),
+        (("return", "None"), HandlerPanickedError),
+        (("fail", "no"), HandlerFailedError),
+        (("give_a_lock",), HandlerFailedError),
+        (("give_unreadable",), HandlerFailedError),
+    ],
+)
+def test_it_does_so_however_the_last_of_them_ended(op, add, ask, message, outcome, tmp_path):
+    notes = tmp_path / "notes"
+    worker = add(max_handles=2, notes=notes)
+    first = pid_of(ask)
+    with pytest.raises(outcome):
+        ask(*message)
+    assert pid_of(ask) != first
+    assert worker.snapshot().panics == (outcome is HandlerPanickedError)
+    op.stop("w").result(DEADLINE)
+    assert lines(notes) == ["setup", "teardown"] * 2
+
+
+def test_a_message_that_is_refused_is_no_call(add, ask):
+    add(max_handles=2)
+    first = pid_of(ask)
+    with pytest.raises(HandlerFailedError):
+        ask("echo", Unreadable())
+    assert pid_of(ask) == first
+
+
+def test_memory_is_looked_at_after_a_call_that_raised_too(add, ask, caplog):
+    caplog.set_level(logging.INFO)
+    add(max_memory=150_000_000)
+    first = pid_of(ask)
+    with pytest.raises(HandlerPanickedError):
+        ask("grow_and_raise", 160_000_000)
+    assert pid_of(ask) != first
+    (record,) = [one for one in caplog.records if one.getMessage() == "replacing child process"]
+    assert "more than 143 MiB (max_memory)" in record.reason
+
+
+def test_a_limit_of_memory_that_no_child_can_keep_is_told_once(op, add, ask, both_busy, caplog):
+    add(max_memory=512, concurrency=2)
+    both_busy()
+    assert pid_of(ask) != pid_of(ask)
+    (record,) = [one for one in caplog.records if "before its first call" in one.getMessage()]
+    assert record.levelname == "WARNING"
+    assert "MiB of memory, more than 512 bytes (max_memory) after its setup" in record.reason
+    op.update_config("w", max_memory=1_000_000_000).result(DEADLINE)
+    assert pid_of(ask) == pid_of(ask)
+    assert len([one for one in caplog.records if "its first call" in one.getMessage()]) == 1
+
+
 def test_a_teardown_that_raises_is_told_and_stops_nothing(op, add, ask, caplog):
     add()
     ask("spoil_teardown")
@@ -174,6 +257,49 @@ def test_a_teardown_that_raises_is_told_and_stops_nothing(op, add, ask, caplog):
     (record,) = [one for one in caplog.records if "teardown failed" in one.getMessage()]
     assert record.error == "PlainError: teardown"
     assert "in teardown" in logging.Formatter().format(record)
+
+
+def teardown_failures(caplog):
+    return [one for one in caplog.records if one.getMessage().startswith("teardown failed")]
+
+
+@pytest.mark.parametrize(
+    ("death", "how"),
+    [
+        (("exit", 3), "ended with exit code 3"),
+        (("exit", 0), "ended with exit code 0"),
+        (("kill", signal.SIGKILL), "was killed by SIGKILL"),
+        (("crash",), "was killed by SIGSEGV"),
+    ],
+)
+def test_so_is_one_in_which_the_child_dies(op, add, ask, death, how, caplog):
+    worker = add()
+    pid = pid_of(ask)
+    ask("die_in_teardown", *death)
+    op.stop("w").result(DEADLINE)
+    (record,) = teardown_failures(caplog)
+    assert record.error == f"ChildDiedError: child process {pid} {how}"
+    assert worker.snapshot().panics == 0
+
+
+def test_also_in_that_of_a_worn_child(add, ask, caplog):
+    worker = add(max_handles=1)
+    ask("die_in_teardown", "exit", 3)
+    assert ask("echo", 1) == (1,)
+    (record,) = teardown_failures(caplog)
+    assert record.error.endswith("ended with exit code 3")
+    assert worker.snapshot().panics == 0
+
+
+def test_a_child_that_leaves_without_a_teardown_has_not_failed_in_it(
+    op, add, ask, tmp_path, caplog
+):
+    poison = tmp_path / "poison"
+    poison.write_text("1")
+    add(poison=poison)  # its first child has not been set up
+    assert ask("echo", 1) == (1,)
+    op.stop("w").result(DEADLINE)
+    assert teardown_failures(caplog) == []
 
 
 @pytest.mark.parametrize("stopping", [True, False])
@@ -314,6 +440,20 @@ def test_one_that_was_to_leave_before_its_handler_began_leaves_as_well(
     assert not [one for one in caplog.records if one.getMessage() == "killing child process"]
 
 
+def test_one_that_is_terminated_while_its_message_is_pickled_leaves_by_that(
+    op, add, tmp_path, caplog
+):
+    fifo = Fifo(tmp_path / "fifo")
+    add(stop_grace=0.05)
+    inside = op.dispatch("w", ("send_dawdling", "w", fifo.path))
+    read(fifo.path)  # it is at it
+    op.stop("w").result(DEADLINE)
+    with pytest.raises(MessageDroppedError) as dropped:
+        inside.result(0)
+    assert isinstance(dropped.value.__cause__, SystemExit)
+    assert not [one for one in caplog.records if one.getMessage() == "killing child process"]
+
+
 @pytest.mark.parametrize("shape", ["swallow", "ignore_sigterm", "ring_and_hold_the_gil"])
 def test_one_that_does_not_leave_then_either_is_killed(op, add, ask, bell, shape, caplog):
     add(stop_grace=0.5)  # from the bell to the GIL it is some lines of Python
@@ -446,6 +586,18 @@ def test_what_cannot_be_pickled_in_a_record_is_shown_as_text(add, ask, caplog):
     ask("log_a_lock")
     (record,) = [one for one in caplog.records if one.getMessage().startswith("holding <")]
     assert record.what.startswith("<unlocked _thread.lock")
+
+
+def test_what_cannot_be_made_again_is_shown_as_text_and_the_record_arrives(add, ask, caplog):
+    add()
+    ask("log_odd_things")
+    (record,) = [one for one in caplog.records if one.getMessage() == "odd things"]
+    assert record.unreadable.startswith("<support.obedient.Unreadable object at")
+    assert record.unshowable == "<Unshowable whose __repr__ raised RuntimeError>"
+    assert record.lock.startswith("<unlocked _thread.lock")
+    assert record.path == Path("here")
+    assert type(record.plain) is PlainError
+    assert (type(record.stubborn).__name__, str(record.stubborn)) == ("StubbornError", "1 and 2")
 
 
 # -- the parent's end

@@ -8,7 +8,7 @@ from support.gates import DEADLINE
 from support.obedient import Fifo, Unreadable
 
 from smoothop import Config, HandlerFailedError, HandlerPanickedError, MessageDroppedError, done
-from smoothop.engine.runners.process import waits
+from smoothop.engine.runners.process import waits, wire
 
 
 def failed(op, message):
@@ -57,6 +57,38 @@ def test_messages_of_any_size_go_over(add, ask):
     add()
     large = b"x" * 30_000_000
     assert ask("echo", large) == (large,)
+
+
+def test_an_answer_for_which_there_is_no_memory_is_a_panic_and_takes_its_child_with_it(
+    add, ask, monkeypatch
+):
+    """What is left of it would be taken for the beginning of the next one."""
+    read = wire.Link._read
+
+    def read_in_part(link, data, count):
+        if count > 1_000_000:
+            link._socket.recv(1000)
+            raise MemoryError
+        return read(link, data, count)
+
+    worker = add()
+    with monkeypatch.context() as patch:
+        patch.setattr(wire.Link, "_read", read_in_part)
+        with pytest.raises(HandlerPanickedError, match="no memory for its answer"):
+            ask("echo", b"x" * 2_000_000)
+    assert ask("echo", 1) == (1,)
+    assert worker.snapshot().panics == 1
+
+
+def test_an_outcome_for_which_a_child_has_no_memory_ends_it_rather_than_its_wait(op, add, ask):
+    worker = add()
+    op.add_handler("large", lambda ctx: done(b"x" * 60_000_000), Config(message_only=True))
+    op.start("large")
+    pid = ask("limit_memory", 30_000_000)
+    with pytest.raises(HandlerPanickedError, match=f"{pid} ended with exit code 1"):
+        ask("send", "large", 1)
+    assert ask("echo", 1) == (1,)
+    assert worker.snapshot().panics == 1
 
 
 def test_an_outcome_that_cannot_go_to_the_child_that_asked_is_an_error_there(op, add, ask):

@@ -100,6 +100,25 @@ def test_what_goes_around_a_dispatch_sees_that_it_was_refused():
     assert tracing.calls == [DispatchTimeoutError]
 
 
+@pytest.mark.parametrize("when", ["entered", "left"])
+def test_what_goes_around_a_dispatch_and_raises_disturbs_neither_it_nor_its_answer(when):
+    class Raising:
+        @hookimpl
+        @contextmanager
+        def smoothop_around_dispatch(self, worker):
+            if when == "entered":
+                raise SystemExit
+            yield
+            raise SystemExit
+
+    with followed(Raising()) as op:
+        worker = op.add_handler("w", Obedient(), CONFIG)
+        op.add_handler("next", lambda ctx: done(ctx.message), Config(message_only=True))
+        op.start_all()
+        assert [ask(op, "send", "next", number) for number in range(3)] == [0, 1, 2]
+        assert worker.snapshot().panics == 0
+
+
 def test_a_stuck_handler_is_told_with_its_stack_in_the_child_and_killed_if_that_is_wanted(
     monkeypatch,
 ):

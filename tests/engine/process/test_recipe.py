@@ -60,8 +60,9 @@ def test_an_async_handler_is_refused_and_told_what_to_do(op, make):
 
 def test_a_change_of_the_config_is_refused_as_well_and_nothing_is_changed(op):
     worker = op.add_handler("w", lambda ctx: done())
-    with pytest.raises(InvalidHandlerError, match="cannot run in a process"):
+    with pytest.raises(InvalidHandlerError, match="cannot run in a process") as caught:
         op.update_config("w", run_in="process", critical=True)
+    assert isinstance(caught.value, ConfigError)
     assert worker.config == Config()
 
 

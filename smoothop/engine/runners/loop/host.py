@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.runners.loop.crew import LoopCrew
+from smoothop.engine.runners.loop.keeper import without_obituary
 from smoothop.engine.runners.loop.runner import LoopRunner
 
 if TYPE_CHECKING:
@@ -111,6 +113,7 @@ class LoopHost:
             loop.run_until_complete(_clear_up(loop))
         finally:
             asyncio.set_event_loop(None)
+            _forget_unbegun(loop)
             loop.close()
             self._finish_left()
 
@@ -142,3 +145,12 @@ async def _clear_up(loop: asyncio.AbstractEventLoop) -> None:
     if left:
         await asyncio.wait(left, timeout=LAST_TASKS)
     await loop.shutdown_asyncgens()
+
+
+def _forget_unbegun(loop: asyncio.AbstractEventLoop) -> None:
+    """Let go of tasks that were made in the very last round, as if cancelled before they began."""
+    for task in asyncio.all_tasks(loop):
+        steps = task.get_coro()
+        if inspect.iscoroutine(steps) and inspect.getcoroutinestate(steps) == inspect.CORO_CREATED:
+            without_obituary(task)
+            steps.close()

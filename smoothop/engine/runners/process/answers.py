@@ -15,15 +15,15 @@ class UnsendableError(TypeError):
     """A message, a result or an outcome that cannot go from one process to the other."""
 
 
-Answer = tuple[str, float, Carried | None, Any, str | None]
+Answer = tuple[str, float, Carried | None, Any]
 """What `handle` returned: its status, its idle in seconds, the error of a `fail`, the result of a
-`done`; and why the child is worn, or ``None``."""
+`done`."""
 
 _STATUS: Final = {status.value: status for status in HandleStatus}
 
 
-def answer(result: HandleResult, worn: str | None) -> bytes:
-    """Return the body of an answer; `worn` says why the child should make place for a fresh one.
+def answer(result: HandleResult) -> bytes:
+    """Return the body of an answer.
 
     Raises:
         UnsendableError: the result cannot be pickled; names the part.
@@ -31,15 +31,15 @@ def answer(result: HandleResult, worn: str | None) -> bytes:
     error = None if result.error is None else carry(result.error)
     try:
         # A bare tuple: looking up the name of a class for each message would take 4 us.
-        return packed((str(result.status), result.idle, error, result.result, worn))
+        return packed((str(result.status), result.idle, error, result.result))
     except BaseException as cause:
         raise unsendable("the result", result.result, cause) from cause
 
 
-def told_by(answer: Answer) -> tuple[HandleResult, str | None]:
-    """Return the result that an answer tells, and why the child is worn, if it is."""
-    status, idle, error, result, worn = answer
-    return remade(_STATUS[status], idle, None if error is None else arrived(error), result), worn
+def told_by(answer: Answer) -> HandleResult:
+    """Return the result that an answer tells."""
+    status, idle, error, result = answer
+    return remade(_STATUS[status], idle, None if error is None else arrived(error), result)
 
 
 def unsendable(what: str, value: object, cause: BaseException) -> UnsendableError:
@@ -51,7 +51,10 @@ def unsendable(what: str, value: object, cause: BaseException) -> UnsendableErro
 
 def unreadable(what: str, error: BaseException) -> UnsendableError:
     """Return the error that says that what was sent cannot be read where it arrived."""
-    return UnsendableError(
-        f"{what} cannot be read in the other process ({typed_text(error)}): its classes must be "
-        "ones that can be imported there, so they must not stand in the program itself (__main__)"
-    )
+    text = f"{what} cannot be read in the other process ({typed_text(error)})"
+    if not isinstance(error, MemoryError):
+        text += (
+            ": its classes must be ones that can be imported there, so they must not stand in the "
+            "program itself (__main__)"
+        )
+    return UnsendableError(text)

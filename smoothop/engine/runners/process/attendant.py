@@ -43,6 +43,7 @@ class Attendant:
         gone: set when the child has ended, was reaped, and everything it said was dealt with.
         thread: its thread.
         errands: what it does for the handler.
+        teardown_is_told: whether it is known what became of its `teardown`.
     """
 
     def __init__(self, slot: Slot, child: Child, lost: Callable[[], None]) -> None:
@@ -58,6 +59,7 @@ class Attendant:
             RuntimeError: the system gives no further thread.
         """
         self.gone = Latch()
+        self.teardown_is_told = False
         self._slot = slot
         self._core = slot.core
         self._machine = slot.core.machine
@@ -170,6 +172,7 @@ class Attendant:
         else:
             late += f", nor within {LAST_CHANCE:g} s of SIGTERM"
             self._core.log.warning("killing child process", pid=self._child.pid, reason=late)
+            self.teardown_is_told = True
             self._child.kill(late)
 
     def _see_out(self) -> None:
@@ -204,7 +207,9 @@ class Attendant:
     def _said_at_last(self, kind: int, body: bytes) -> None:
         if kind == wire.LOGGED:
             records.write(body)
-        elif kind == wire.RAISED:
+            return
+        self.teardown_is_told = True
+        if kind == wire.RAISED:
             self._core.teardown_failed(arrived(wire.unpacked(body)))
 
     def _reply(self, number: int, is_well: bool, value: Any) -> None:

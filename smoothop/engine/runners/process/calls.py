@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from smoothop.engine.worker.context import Context
     from smoothop.engine.worker.slot import Slot
 
+_BEFORE: Final = (wire.LOGGED, wire.WORN)
+
 _LAST_BREATH: Final = 1.0
 """Seconds that a child which has closed the socket for its orders has to end."""
 
@@ -41,6 +43,8 @@ class ChildCalls:
         self._attendant: Attendant | None = None
         self._is_busy = self._is_leaving = False
         self._died: str | None = None
+        self._worn: str | None = None  # said of the last order
+        self._is_warned = slot.number > 0  # the first slot speaks for all
         self._given: Order | None = None
 
     # -- the calls
@@ -111,7 +115,7 @@ class ChildCalls:
         child, attendant = self._child, self._attendant
         if child is None or attendant is None:
             return
-        if not self._is_leaving:
+        if not self._is_leaving and child.exit is None:  # or its death is yet to be told
             self._see_out(attendant)
         attendant.gone.wait(self._core.machine, None)
         attendant.thread.join(_LAST_BREATH)
@@ -153,6 +157,8 @@ class ChildCalls:
         if kind == wire.RAISED:
             self.end()
             raise arrived(wire.unpacked(body))
+        if self._worn is not None:
+            self._warn(self._worn)
         return child
 
     def _order_or_die(self, child: Child, order: Order) -> tuple[int, bytes]:
@@ -166,22 +172,34 @@ class ChildCalls:
 
         Raises:
             UnreadError: the child died before.
-            ChildDiedError: it died over it; says how.
+            ChildDiedError: it died over it, or had to; says how.
         """
         self._is_busy = True
+        self._worn = None
         if self._attendant is not None:
             self._attendant.errands.call_context = copy_context()
         try:
             child.order(order)
-            while (answer := child.answer())[0] == wire.LOGGED:
-                records.write(answer[1])
+            while (answer := child.answer())[0] in _BEFORE:
+                self._said_before(*answer)
         except EOFError:
             raise ChildDiedError(self._how_it_ended(child)) from None
+        except MemoryError as error:  # what is left of it would be taken for the next answer
+            child.kill("there was no memory for its answer")
+            raise ChildDiedError(self._how_it_ended(child)) from error
         finally:
             self._is_busy = False
         return answer
 
+    def _said_before(self, kind: int, body: bytes) -> None:
+        if kind == wire.LOGGED:
+            records.write(body)
+        else:
+            self._worn = body.decode()
+
     def _result(self, kind: int, body: bytes) -> HandleResult:
+        if self._worn is not None:
+            self._replace(self._worn)
         try:
             said = wire.unpacked(body)
         except BaseException as error:  # noqa: BLE001 - unpickling runs the code of its class
@@ -190,10 +208,16 @@ class ChildCalls:
             raise arrived(said)
         if kind == wire.REFUSED:
             return fail(UnsendableError(said))
-        result, worn = told_by(said)
-        if worn is not None:
-            self._replace(worn)
-        return result
+        return told_by(said)
+
+    def _warn(self, worn: str) -> None:
+        if not self._is_warned:
+            self._is_warned = True
+            self._core.log.warning(
+                "child process is worn before its first call",
+                reason=f"{worn} after its setup, so each call takes a child of its own: "
+                "give max_memory more than that, or 0 for no limit",
+            )
 
     def _replace(self, worn: str) -> None:
         self._core.log.info("replacing child process", reason=worn)
@@ -207,8 +231,12 @@ class ChildCalls:
 
     def _lost(self) -> None:
         """The child has ended; told on its attendant's thread."""
-        child = self._child
-        if child is None or self._is_leaving:
+        child, attendant = self._child, self._attendant
+        if child is None or attendant is None:
+            return
+        if self._is_leaving:
+            if not attendant.teardown_is_told:  # it has died in it, or just before
+                self._core.teardown_failed(ChildDiedError(child.exit))
             return
         # What was given may never be gone on with: then nobody else tells of this death.
         is_idle = not self._is_busy or self._given is not None

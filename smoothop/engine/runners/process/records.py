@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from smoothop.engine.logs import fenced
-from smoothop.engine.runners.process.blame import why_not
-from smoothop.engine.runners.process.carried import arrived, carry
+from smoothop.engine.runners.process.carried import Carried, arrived, carry
+from smoothop.engine.runners.process.orders import is_light
 from smoothop.engine.runners.process.wire import packed, unpacked
 
 Levels = dict[str, int]
 """Name of a logger -> its own level; ``""`` is the root, `_DISABLED` what `logging.disable` set."""
 
 _DISABLED: Final = "\0disabled"
-_PLAIN: Final = (str, int, float, bool, type(None))
+
+
+class Shown(NamedTuple):
+    """A value of a record, and the text it is shown by where it cannot be made again."""
+
+    pickled: bytes | None
+    text: str
 
 
 def levels(logger: logging.Logger) -> Levels:
@@ -64,10 +70,10 @@ class Forwarding(logging.Handler):
 def write(body: bytes) -> None:
     """Hand a record that has arrived to the logger of its name; never raises."""
     with fenced("a record of a child process"):
-        values = unpacked(body)
-        error = values["exc_info"]
-        if error is not None:
-            values["exc_info"] = (type(raised := arrived(error)), raised, None)
+        values = {name: _received(value) for name, value in unpacked(body).items()}
+        raised = values["exc_info"]
+        if raised is not None:
+            values["exc_info"] = (type(raised), raised, None)
         record = logging.makeLogRecord(values)
         logger = logging.getLogger(record.name)
         if logger.isEnabledFor(record.levelno):
@@ -78,13 +84,37 @@ def _body(record: logging.LogRecord, worker: str) -> bytes:
     values = dict(vars(record))
     values.setdefault("worker", worker)
     values["msg"], values["args"] = record.getMessage(), None
-    raised = record.exc_info[1] if record.exc_info else None
-    values["exc_info"] = None if raised is None else carry(raised)
+    values["exc_info"] = record.exc_info[1] if record.exc_info else None
     values["exc_text"] = None  # made anew by who formats it there
     return packed({name: _sendable(value) for name, value in values.items()})
 
 
 def _sendable(value: Any) -> Any:
-    if type(value) in _PLAIN or why_not(value) is None:
+    if isinstance(value, BaseException):
+        return carry(value)
+    if type(value) is str or is_light(value):
         return value
-    return repr(value)
+    # By itself, so that it takes nothing with it when it cannot be made again.
+    try:
+        pickled = packed(value)
+    except Exception:  # noqa: BLE001 - pickling runs the code of the value's class
+        pickled = None
+    return Shown(pickled, _text(value))
+
+
+def _text(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - the same
+        return f"<{type(value).__name__} whose __repr__ raised {type(error).__name__}>"
+
+
+def _received(value: Any) -> Any:
+    if type(value) is Carried:
+        return arrived(value)
+    if type(value) is not Shown:
+        return value
+    try:
+        return value.text if value.pickled is None else unpacked(value.pickled)
+    except BaseException:  # noqa: BLE001 - the same; its class may also be missing here
+        return value.text

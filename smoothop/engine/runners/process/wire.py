@@ -41,6 +41,8 @@ REFUSED: Final = 12
 """A text: why the message could not be read, or the result not be sent."""
 LOGGED: Final = 13
 """A log record, on `side` as well."""
+WORN: Final = 14
+"""A text: why the child should make place for a fresh one; before what the order came to."""
 
 # On `side`, to the child.
 STOP: Final = 20

@@ -69,8 +69,8 @@ class Servant:
                 # Said aside as well, but `teardown` might begin before that is heard.
                 if wire.unpacked(body):
                     self._messenger.stop.set()
-                if self._resident is not None:
-                    self._orders.send(*self._resident.tear_down())
+                resident = self._resident
+                self._orders.send(*(resident.tear_down() if resident else (wire.RETURNED, b"")))
                 return
 
     def _next(self) -> Frame:
@@ -91,9 +91,12 @@ class Servant:
             if calls.setup is not None:
                 calls.setup(Context(slot))
             wear = Wear(given.max_memory, given.max_handles)
-            self._resident = Resident(calls, slot, self._termination, wear)
+            self._resident = Resident(calls, slot, self._termination, wear, self._orders.send)
 
-        return fenced(self._termination, settle_in)
+        answer = fenced(self._termination, settle_in)
+        if self._resident is not None:
+            self._resident.say_if_worn()
+        return answer
 
     def _log(self, body: bytes) -> None:
         if threading.current_thread() is not threading.main_thread():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import deque
 from collections.abc import Iterator
 from itertools import count
@@ -119,6 +120,10 @@ class Messenger:
             while True:
                 self._heard(*self._side.receive())
         except (EOFError, OSError):
+            pass
+        except BaseException:  # noqa: BLE001 - no memory for a frame: what follows is out of step
+            traceback.print_exc()
+        finally:
             leave()
 
     def _heard(self, kind: int, body: bytes) -> None:

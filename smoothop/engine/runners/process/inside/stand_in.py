@@ -58,7 +58,7 @@ class _Operator:
         limit = None if timeout is None else seconds(timeout, "timeout")
         try:
             body = packed(message)
-        except BaseException as cause:
+        except Exception as cause:  # nothing more: to be terminated is not the message's fault
             raise unsendable("the message", message, cause) from cause
         accepted = self._messenger.ask(DISPATCH, name, body, limit)
         accepted.get()

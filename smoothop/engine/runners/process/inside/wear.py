@@ -12,24 +12,30 @@ _MIB: Final = 1 << 20
 
 
 class Wear:
-    """Looks after each call whether the child has used up what it may use."""
+    """Looks whether the child has used up what it may use."""
 
     def __init__(self, max_memory: int, max_handles: int) -> None:
         self._max_memory = max_memory
         self._max_handles = max_handles
         self._handles = 0
 
-    def after_a_call(self) -> str | None:
-        """Return why it is worn, or ``None``."""
+    def called(self) -> None:
+        """Count a call."""
         self._handles += 1
+
+    def why(self) -> str | None:
+        """Return why it is worn, or ``None``."""
         if 0 < self._max_handles <= self._handles:
             return f"it has handled {self._handles} times (max_handles)"
         if self._max_memory and (used := resident_memory()) > self._max_memory:
-            return (
-                f"it holds {used / _MIB:.0f} MiB of memory, "
-                f"more than {self._max_memory / _MIB:.0f} MiB (max_memory)"
-            )
+            most = _size_text(self._max_memory)
+            return f"it holds {_size_text(used)} of memory, more than {most} (max_memory)"
         return None
+
+
+def _size_text(size: int) -> str:
+    # A small one may be a slip, as 512 is for 512 MiB: that should be seen.
+    return f"{size / _MIB:.0f} MiB" if size >= _MIB else f"{size} bytes"
 
 
 def resident_memory() -> int:
