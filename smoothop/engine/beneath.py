@@ -6,15 +6,18 @@ had a lock which the worker needs, then the worker cannot end as long as the han
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
-from threading import get_ident
 from typing import TYPE_CHECKING
 
 from smoothop.engine.machine import is_mine
 from smoothop.errors import SmoothopError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from smoothop.engine.worker.core import WorkerCore
+    from smoothop.engine.worker.run import Run
 
 
 def held_up(cores: Collection[WorkerCore]) -> list[WorkerCore]:
@@ -31,11 +34,28 @@ def is_held_up(core: WorkerCore) -> bool:
     run = core.run
     if run is None:
         return False
-    if run.launched_by == get_ident() or is_mine(core.lock):
+    if is_mine(core.lock):
         return True
     slots = run.slots
     runner = slots[0].runner if slots else None  # all of them run in the same place
+    if (runner is None or not run.begun) and _is_launching(core, run):
+        return True
     return runner is not None and runner.is_held()
+
+
+def _is_launching(core: WorkerCore, run: Run) -> bool:
+    """Tell whether this thread is in the middle of launching `run`.
+
+    Its frames say so: thus a start, of which there may be very many, pays nothing for the question.
+    """
+    kind = type(core)
+    launching = {kind.start.__code__, kind._launch.__code__}  # noqa: SLF001 - the engine's own door
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - the only way
+    while frame is not None:
+        if frame.f_code in launching and frame.f_locals.get("run") is run:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def held_up_text(held: Collection[WorkerCore]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import get_ident
 from typing import TYPE_CHECKING
 
 from smoothop.engine.waiting import MAKING, Latch
@@ -45,7 +44,6 @@ class Run:
         scaled: the completions of those who wait for surplus slots to end.
         threads: the own threads of its slots, if they have any, but for some that ended before.
         loop_thread: identity of the thread whose event loop it runs on, if it does.
-        launched_by: identity of the thread that is about to launch its first slot, until it has.
     """
 
     __slots__ = (
@@ -57,7 +55,6 @@ class Run:
         "ended",
         "handled",
         "is_set_up",
-        "launched_by",
         "leaving",
         "loop_thread",
         "over",
@@ -89,7 +86,6 @@ class Run:
         self.scaled: tuple[Completion, ...] = ()
         self.threads: tuple[Thread, ...] = ()
         self.loop_thread: int | None = None
-        self.launched_by: int | None = get_ident()
         self.wanted = core.config.concurrency
         self.slots: tuple[Slot, ...] = (Slot(core, self, 0),)
 

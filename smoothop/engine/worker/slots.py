@@ -168,7 +168,7 @@ class WorkerSlots(WorkerNews):
                 if slot is None:
                     return
                 try:
-                    self._launch_slot(slot)
+                    self.launch_slot(slot)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
                     failure = error
                     run.remove(slot)
@@ -253,17 +253,11 @@ class WorkerSlots(WorkerNews):
         return self._recipe if self.config.run_in == "process" else None
 
     def launch_slot(self, slot: Slot) -> None:
-        """Have somebody drive `slot`, the first of its run.
+        """Have somebody drive `slot`.
 
         Raises:
             RuntimeError: the system gives no thread.
         """
-        self._launch_slot(slot)
-        # It is registered now; whoever stops it sets the flag, then tells who is registered.
-        if slot.run.stopping and slot.runner is not None:
-            slot.runner.asked_to_stop()
-
-    def _launch_slot(self, slot: Slot) -> None:
         if self.calls.is_async:
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
         elif slot.run.config.run_in == "pool":
