@@ -17,10 +17,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from smoothop import done, fail, none
+from smoothop import OperatorClosedError, done, fail, none
 from support.ways import _Blocking, run_blocking
 
 
@@ -239,6 +240,16 @@ class Logic:
         thread.join()
         return done()
 
+    async def do_log_without_pause(self, ctx, logger):
+        flood = logging.getLogger(logger)
+
+        def log():
+            while True:
+                flood.warning("and on")
+
+        threading.Thread(target=log, daemon=True).start()
+        return done()
+
     async def do_log_a_lock(self, ctx):
         lock = threading.Lock()
         ctx.logger.warning("holding %s", lock, extra={"what": lock})
@@ -401,6 +412,39 @@ class Logic:
         sys.stdout.flush()
         return done()
 
+    async def do_fork_and(self, ctx, what, *arguments):
+        """Let a copy do it, and log on its way; tell its exit code, or the signal that ended it."""
+        if (copy := os.fork()) == 0:
+            ctx.logger.warning("of the copy")
+            return await getattr(self, f"do_{what}")(ctx, *arguments)
+        return done(end_of(copy))
+
+    async def do_fork_and_terminate(self, ctx):
+        if (copy := os.fork()) == 0:
+            threading.Event().wait()
+        os.kill(copy, signal.SIGTERM)
+        return done(end_of(copy))
+
+    async def do_count_descriptors(self, ctx):
+        os._exit(open_descriptors())
+
+    async def do_see_that_nobody_is_there(self, ctx):
+        with suppress(OperatorClosedError):
+            await ctx.dispatch("w", None)
+            os._exit(1)
+        os._exit(0 if ctx.cancelled else 2)
+
+    async def do_multiprocess(self, ctx, *numbers):
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=ctx.logger.warning, args=("of the copy",))
+        process.start()
+        process.join()
+        with ProcessPoolExecutor(2, context) as pool:
+            return done((process.exitcode, *pool.map(abs, numbers)))
+
     async def do_fork(self, ctx, fifo):
         leave_a_process_behind(fifo)
         os._exit(5)
@@ -412,7 +456,17 @@ def descriptors():
     told = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, close_fds=False
     )
-    return len(list(Path("/proc/self/fd").iterdir())), int(told.stdout)
+    return open_descriptors(), int(told.stdout)
+
+
+def open_descriptors():
+    """Return how many descriptors this process has open, with the one that lists them."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def end_of(process):
+    """Wait until it has ended; return its exit code, or the negative number of the signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def leave_a_process_behind(fifo):

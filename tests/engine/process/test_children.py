@@ -22,7 +22,7 @@ from smoothop import (
     StopTimeoutError,
     done,
 )
-from smoothop.engine.runners.process import attendant, wire
+from smoothop.engine.runners.process import attendant, calls, wire
 from smoothop.engine.runners.process.beginning import Beginning
 from smoothop.engine.runners.process.child import Child
 from smoothop.engine.runners.process.inside import messenger
@@ -383,6 +383,60 @@ def test_a_child_that_leaves_a_process_behind_is_known_to_be_dead(op, add, ask, 
     fifo.open()
 
 
+# -- copies of it: what its handler forks
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (("fork_and", "echo", "a result"), 0),
+        (("fork_and", "raise", "exit"), 3),
+        (("fork_and", "raise", "plain"), 1),
+        (("fork_and", "exit", 4), 4),
+        (("fork_and", "count_descriptors"), 4),  # the fourth lists them
+        (("fork_and", "see_that_nobody_is_there"), 0),
+        (("fork_and_terminate",), -signal.SIGTERM),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_a_copy_is_a_process_like_any_other(add, ask, capfd, caplog, message, code):
+    worker = add()
+    for number in range(3):
+        assert ask(*message) == code
+        assert ask("echo", number) == (number,)
+    assert [one for one in caplog.records if one.getMessage() == "of the copy"] == []
+    assert worker.snapshot().panics == 0
+    logged = [line for line in capfd.readouterr().err.splitlines() if line == "of the copy"]
+    assert len(logged) == 3 * (message[0] == "fork_and")
+
+
+def test_a_copy_that_raises_tells_where(add, ask, capfd):
+    add()
+    ask("fork_and", "raise", "plain")
+    assert "in do_raise" in capfd.readouterr().err
+
+
+def test_a_copy_of_a_worn_child_ends_as_any_other(add, ask):
+    add(max_handles=1)
+    assert ask("fork_and", "raise", "exit") == 3
+    assert ask("fork_and", "echo") == 0
+
+
+def test_a_handler_uses_multiprocessing_with_its_fork(add, ask, caplog):
+    add()
+    for number in range(3):
+        assert ask("multiprocess", -1, -2, -3) == (0, 1, 2, 3)
+        assert ask("echo", number) == (number,)
+    assert [one for one in caplog.records if one.getMessage() == "of the copy"] == []
+
+
+def test_a_copy_needs_no_lock_of_a_thread_that_is_not_there(add, ask):
+    add()
+    ask("log_without_pause", "acme.flood")
+    for _ in range(10):
+        assert ask("fork_and", "see_that_nobody_is_there") == 0
+
+
 def test_a_child_that_closes_its_sockets_is_killed(op, add, ask):
     add()
     with pytest.raises(HandlerPanickedError, match="it had closed its connection to its parent"):
@@ -478,6 +532,29 @@ def test_a_stop_waits_for_a_teardown_that_takes_its_time_and_ends_it_in_the_end(
     assert is_gone(pid)
     (record,) = [one for one in caplog.records if "teardown failed" in one.getMessage()]
     assert record.error.startswith("SystemExit: terminated")
+
+
+def test_one_whose_thread_logs_without_pause_is_stopped(op, add, ask, monkeypatch):
+    children, written = [], threading.Event()
+
+    def start(name):
+        children.append(Child(name))
+        return children[-1]
+
+    def write(_):
+        written.set()
+        # Slower than the child: as long as that lives, there is always more.
+        select.select([children[0].side], [], [], DEADLINE)
+
+    monkeypatch.setattr(calls, "Child", start)
+    flood = logging.getLogger("acme.flood")
+    monkeypatch.setattr(flood, "propagate", False)
+    monkeypatch.setattr(flood, "handlers", [watch := logging.Handler()])
+    watch.emit = write
+    add(stop_grace=0.05)
+    ask("log_without_pause", flood.name)
+    assert written.wait(DEADLINE)
+    op.stop("w").result(DEADLINE)
 
 
 @pytest.fixture

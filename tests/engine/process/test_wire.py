@@ -1,8 +1,12 @@
 """Frames over sockets."""
 
+import select
+import signal
 import threading
+from contextlib import contextmanager
 
 import pytest
+from support.gates import DEADLINE
 
 from smoothop.engine.runners.process import wire
 from smoothop.engine.runners.process.side import Side
@@ -76,6 +80,15 @@ def test_a_side_never_blocks_even_when_nobody_reads(ends):
     assert not side.waits_to_send
 
 
+def test_a_side_that_is_sent_more_and_more_gives_it_piece_by_piece(ends):
+    side, other = Side(ends[0]), wire.Link(ends[1])
+    for _ in range(3):
+        other.send(1, b"x" * 10_000)
+    assert len(list(side.frames())) == 1
+    other.send(2)
+    assert [kind for kind, _ in side.frames(3)] == [1, 1, 2]
+
+
 def test_a_side_gives_what_has_come_and_then_the_end(ends):
     side, other = Side(ends[0], wire.frame(1, b"begun")[:5]), wire.Link(ends[1])
     assert list(side.frames()) == []
@@ -85,3 +98,56 @@ def test_a_side_gives_what_has_come_and_then_the_end(ends):
     other.close()
     with pytest.raises(EOFError):
         list(side.frames())
+
+
+# -- who writes is interrupted
+
+
+@pytest.fixture
+def reading_late(ends):
+    """Interrupt this thread once it has begun to send, and only then read so many frames."""
+
+    @contextmanager
+    def reading_late(count):
+        received = []
+
+        def read():
+            select.select([ends[1]], [], [], DEADLINE)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            other = wire.Link(ends[1])
+            received.extend(other.receive() for _ in range(count))
+
+        ends[1].settimeout(DEADLINE)
+        reader = threading.Thread(target=read)
+        reader.start()
+        yield received
+        reader.join()
+
+    before = signal.getsignal(signal.SIGUSR1)
+    yield reading_late
+    signal.signal(signal.SIGUSR1, before)
+
+
+LARGE = (1, b"x" * 5_000_000)
+
+
+def test_a_frame_of_who_interrupts_follows_and_is_sent_before_it_goes_on(ends, reading_late):
+    link = wire.Link(ends[0])
+    signal.signal(signal.SIGUSR1, lambda *_: link.send(2, b"y" * 1_000_000))
+    with reading_late(3) as received:
+        link.send(*LARGE)
+        link.send(3)
+    assert received == [LARGE, (2, b"y" * 1_000_000), (3, b"")]
+
+
+def test_a_frame_that_is_left_by_an_exception_is_sent_to_its_end_by_the_next(ends, reading_late):
+    def leave(*_):
+        raise KeyError("left")
+
+    link = wire.Link(ends[0])
+    signal.signal(signal.SIGUSR1, leave)
+    with reading_late(2) as received:
+        with pytest.raises(KeyError, match="left"):
+            link.send(*LARGE)
+        link.send(2)
+    assert received == [LARGE, (2, b"")]

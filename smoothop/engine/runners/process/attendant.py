@@ -32,6 +32,9 @@ PATIENCE: Final = 0.2
 """Seconds that a child has to say where it stands."""
 
 
+_LAST_WORDS: Final = 1024
+"""Pieces of what a dead child has said: 16 MiB, more than the system keeps for it."""
+
 LONGEST_PAUSE: Final = 86_400.0
 """Seconds after which it looks again, whatever it waits for: `poll` refuses more than 24 days."""
 
@@ -119,7 +122,7 @@ class Attendant:
             stop.discard(self._alarm)
             self._child.reap()
             try:
-                self._hear()
+                self._hear(_LAST_WORDS)
                 self.errands.end()
             except BaseException as error:  # noqa: BLE001 - the same: somebody waits for the rest
                 self._core.broke(error)
@@ -183,12 +186,15 @@ class Attendant:
         self._stacks.append(tell)
         self._child.side.post(wire.SHOW_STACK)
 
-    def _hear(self) -> list[Side]:
-        """Deal with what the child has said; return where it will say no more."""
+    def _hear(self, pieces: int = 1) -> list[Side]:
+        """Deal with what the child has said; return where it will say no more.
+
+        A piece at a time, so that a child which never ends to speak keeps nobody waiting.
+        """
         deaf = []
         for ear, said in list(self._ears.items()):
             try:
-                for kind, body in ear.frames():
+                for kind, body in ear.frames(pieces):
                     said(kind, body)
             except EOFError:
                 deaf.append(ear)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from smoothop.engine.runners.process.wire import frame
+from smoothop.engine.runners.process.wire import AT_ONCE, frame
 
-_AT_ONCE: Final = getattr(socket, "MSG_DONTWAIT", 0)
+if TYPE_CHECKING:
+    import socket
+
 _MOST_TEXT: Final = 16384
 _MOST_ITEMS: Final = 16
 _TEXTS: Final = (bytes, str)
@@ -40,7 +41,7 @@ class Order:
         """
         # In one step of the interpreter: whoever is interrupted in it (a Ctrl-C) leaves no doubt
         # about what was sent.
-        self._sent.extend(map(end.send, (self._data,), (_AT_ONCE,)))
+        self._sent.extend(map(end.send, (self._data,), (AT_ONCE,)))
 
     def send_the_rest(self, end: socket.socket) -> None:
         """Send what is left of it; takes as long as the child takes to read.

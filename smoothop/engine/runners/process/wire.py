@@ -11,16 +11,19 @@ only what its own relative has written: the sockets have no name, and nobody els
 from __future__ import annotations
 
 import pickle
+import select
+import socket
+from collections.abc import Iterable
+from itertools import compress, starmap
 from struct import Struct
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from socket import socket
+from typing import Any, Final
 
 _HEADER: Final = Struct("!BQ")
 _CHUNK: Final = 65536
 _MOST: Final = 1 << 20
+AT_ONCE: Final = getattr(socket, "MSG_DONTWAIT", 0)
+"""For `send`: as much as goes without waiting."""
 PICKLE: Final = 5
 """The pickle protocol; both ends are the same Python."""
 
@@ -64,26 +67,34 @@ STACK: Final = 31
 class Link:
     """One end of a socket: reads and writes whole frames, and blocks while it does.
 
-    One thread reads; any number may write.
+    One thread reads; any number may write, also while they write already: in a signal handler, or
+    in the `__del__` of a collected object.
     """
 
-    __slots__ = ("_left", "_lock", "_socket")
+    __slots__ = ("_left", "_lock", "_outgoing", "_socket")
 
-    def __init__(self, end: socket) -> None:
+    def __init__(self, end: socket.socket) -> None:
         self._socket = end
         self._left = b""
-        # Reentrant: a collected object may log in its __del__ while a frame is being sent.
         self._lock = RLock()
+        self._outgoing: dict[_Outgoing, None] = {}  # in order; with the lock
 
     def send(self, kind: int, body: bytes = b"") -> None:
-        """Send a frame.
+        """Send a frame, after what is left of those before it.
+
+        There is something left if this thread was interrupted while it was sending, whether it
+        comes back to that or was made to leave it by an exception.
 
         Raises:
             OSError: the other end is gone.
         """
-        data = frame(kind, body)
+        last = _Outgoing(frame(kind, body))
         with self._lock:
-            self._socket.sendall(data)
+            self._outgoing[last] = None
+            # A list is made in one step; a tuple is not, and the collector may come in between.
+            for outgoing in list(self._outgoing):
+                outgoing.send_the_rest(self._socket)
+                self._outgoing.pop(outgoing, None)
 
     def receive(self) -> tuple[int, bytes]:
         """Return the kind and the body of the next frame.
@@ -99,7 +110,7 @@ class Link:
         self._left = data[end:]
         return kind, data[_HEADER.size : end]
 
-    def handed_over(self) -> tuple[socket, bytes]:
+    def handed_over(self) -> tuple[socket.socket, bytes]:
         """Return the socket, and what was read of it already, to who goes on with it."""
         return self._socket, self._left
 
@@ -114,6 +125,14 @@ class Link:
         """Give the socket back."""
         self._socket.close()
 
+    def forked(self) -> None:
+        """Close it in a forked process, where nobody gives the lock back that another held.
+
+        It stays open where it came from; to send here raises `OSError` from now on.
+        """
+        self._lock = RLock()
+        self._socket.close()
+
     def _read(self, data: bytes, count: int) -> bytes:
         """Return `data` with what follows it, at least `count` bytes."""
         if len(data) >= count:
@@ -126,6 +145,44 @@ class Link:
             parts.append(part)
             have += len(part)
         return b"".join(parts)
+
+
+class _Outgoing:
+    """A frame on its way, of which a part may be sent already."""
+
+    __slots__ = ("_data", "_sent", "_turn", "_whole")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._sent: list[int] = []
+        self._whole = iter(((data, AT_ONCE),))  # gives it once: to whoever is the first
+        self._turn: list[bool] = []
+
+    def send_the_rest(self, end: socket.socket) -> None:
+        """Send what is left of it, as `Link.send` does.
+
+        Who is interrupted in here may find it sent, by whoever has interrupted.
+        """
+        self._try(end, self._whole)
+        while sum(self._sent) < len(self._data):
+            self._turn.clear()  # who was interrupted between this and the sending begins anew
+            self._turn = turn = [True]
+            rest = memoryview(self._data)[sum(self._sent) :]
+            self._try(end, compress(((rest, AT_ONCE),), turn))
+
+    def _try(self, end: socket.socket, turn: Iterable[tuple[bytes | memoryview, int]]) -> None:
+        try:
+            # One step of the interpreter, which allocates nothing that could start a collection:
+            # nobody comes between the look whose turn it is, the sending and the count.
+            self._sent.extend(starmap(end.send, turn))
+        except BlockingIOError:
+            _wait_for_room(end)
+
+
+def _wait_for_room(end: socket.socket) -> None:
+    poll = select.poll()
+    poll.register(end, select.POLLOUT)
+    poll.poll()
 
 
 class Frames:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from smoothop.engine.logs import naming
 from smoothop.engine.runners.process import wire
+from smoothop.engine.runners.process.carried import arrived
 from smoothop.engine.runners.process.inside.lifeline import die_with, leave
 from smoothop.engine.runners.process.inside.messenger import Messenger
 from smoothop.engine.runners.process.inside.resident import Frame, Resident, fenced
@@ -38,7 +40,9 @@ def main() -> None:
         faulthandler.enable()  # so that a crash says where
     messenger = Messenger(_link(side), termination)
     messenger.start()
-    Servant(_link(orders), messenger, termination).serve()
+    servant = Servant(_link(orders), messenger, termination)
+    os.register_at_fork(after_in_child=servant.forked)
+    servant.serve()
 
 
 def _link(descriptor: str) -> wire.Link:
@@ -46,6 +50,20 @@ def _link(descriptor: str) -> wire.Link:
     end.set_inheritable(False)  # the processes a handler starts have no part in this
     _ends.append(end)
     return wire.Link(end)
+
+
+def _end_copy(kind: int, body: bytes) -> NoReturn:
+    """End a copy of this process that has left the handler: nobody waits for what came of that.
+
+    An exception ends it as it does any program. Otherwise nothing is done that this process has
+    yet to do at its own end, like removing its files.
+    """
+    if kind == wire.RAISED:
+        raise arrived(wire.unpacked(body))
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(0)
 
 
 class Servant:
@@ -56,22 +74,45 @@ class Servant:
         self._messenger = messenger
         self._termination = termination
         self._resident: Resident | None = None
+        self._forwarding: Forwarding | None = None
+        self._is_copy = False
 
     def serve(self) -> None:
         """Carry out every order; the last one is to leave."""
         while True:
             kind, body = self._next()
             if kind == wire.HANDLE and self._resident is not None:
-                self._orders.send(*self._resident.handle(body))
+                self._answer(*self._resident.handle(body))
             elif kind == wire.BEGIN:
-                self._orders.send(*self._begin(wire.unpacked(body)))
+                self._answer(*self._begin(wire.unpacked(body)))
             else:
                 # Said aside as well, but `teardown` might begin before that is heard.
                 if wire.unpacked(body):
                     self._messenger.stop.set()
                 resident = self._resident
-                self._orders.send(*(resident.tear_down() if resident else (wire.RETURNED, b"")))
+                self._answer(*(resident.tear_down() if resident else (wire.RETURNED, b"")))
                 return
+
+    def forked(self) -> None:
+        """Let go, in a copy of this process that the handler forks, of what is not the copy's.
+
+        A thread that is not in it may have held any lock. Its records go where those of a process
+        go that has not set up logging.
+        """
+        self._is_copy = True
+        self._orders.forked()
+        self._messenger.forked()
+        if self._forwarding is not None:
+            logging.root.removeHandler(self._forwarding)  # logging sees to its own locks
+
+    def _answer(self, kind: int, body: bytes) -> None:
+        if self._is_copy:
+            _end_copy(kind, body)
+        self._orders.send(kind, body)
+
+    def _say(self, kind: int, body: bytes) -> None:
+        if not self._is_copy:
+            self._orders.send(kind, body)
 
     def _next(self) -> Frame:
         try:
@@ -81,7 +122,8 @@ class Servant:
 
     def _begin(self, given: Beginning) -> Frame:
         sys.path[:] = given.path
-        logging.root.addHandler(Forwarding(given.worker, self._log))
+        self._forwarding = Forwarding(given.worker, self._log)
+        logging.root.addHandler(self._forwarding)
         take_levels(given.levels)
         logger = naming(logging.getLogger(given.logger), given.worker)
         slot = stand_in(given.worker, logger, self._messenger)
@@ -91,7 +133,7 @@ class Servant:
             if calls.setup is not None:
                 calls.setup(Context(slot))
             wear = Wear(given.max_memory, given.max_handles)
-            self._resident = Resident(calls, slot, self._termination, wear, self._orders.send)
+            self._resident = Resident(calls, slot, self._termination, wear, self._say)
 
         answer = fenced(self._termination, settle_in)
         if self._resident is not None:
@@ -103,5 +145,4 @@ class Servant:
             self._messenger.log(body)
             return
         # In order with what the handler does: the parent writes it before it hears the answer.
-        with self._termination.shielded():
-            self._orders.send(wire.LOGGED, body)
+        self._orders.send(wire.LOGGED, body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
 from collections import deque
@@ -16,6 +17,7 @@ from smoothop.engine.runners.process.inside.lifeline import leave
 from smoothop.engine.runners.process.requests import GIVE_UP, Request
 from smoothop.engine.texts import thread_stack
 from smoothop.engine.waiting import Latch
+from smoothop.errors import OperatorClosedError
 
 if TYPE_CHECKING:
     from smoothop.engine.runners.process.inside.termination import Termination
@@ -48,7 +50,7 @@ class Messenger:
     """Reads the side; any thread of the child may ask through it.
 
     Attributes:
-        stop: set when the worker is asked to stop.
+        stop: set when the worker is asked to stop, and in a copy of this process, which cannot be.
     """
 
     def __init__(self, side: Link, termination: Termination) -> None:
@@ -59,6 +61,7 @@ class Messenger:
         self._open: dict[int, Reply] = {}
         self._forgotten: deque[int] = deque()
         self._handler = threading.get_ident()
+        self._is_copy = False
 
     def start(self) -> None:
         """Start the thread; to be called on the one that will handle."""
@@ -72,7 +75,13 @@ class Messenger:
 
         Raises:
             TimeoutError: there was none in time.
+            OperatorClosedError: this is a copy of the process that could ask.
         """
+        if self._is_copy:
+            raise OperatorClosedError(
+                f"the operator is in the parent of the process that process {os.getpid()} was "
+                "forked from, and not connected with it"
+            )
         number = next(self._numbers)
         reply = Reply(number)
         self._open[number] = reply
@@ -96,15 +105,17 @@ class Messenger:
         """Send a record of a thread that the handler has started."""
         self._side.send(wire.LOGGED, body)
 
+    def forked(self) -> None:
+        """Know, in a copy of this process, that nobody is there to be heard or asked."""
+        self._is_copy = True
+        self._side.forked()
+        self.stop.set()
+
     def _request(self, number: int, what: str, arguments: tuple[Any, ...]) -> None:
         forgotten = tuple(self._taken_forgotten())
         by_handler = threading.get_ident() == self._handler
         body = wire.packed(Request(number, what, arguments, by_handler, forgotten))
-        if by_handler:
-            with self._termination.shielded():
-                self._side.send(wire.ASK, body)
-        else:
-            self._side.send(wire.ASK, body)
+        self._side.send(wire.ASK, body)
 
     def _taken_forgotten(self) -> Iterator[int]:
         try:

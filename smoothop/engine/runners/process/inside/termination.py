@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class Termination:
@@ -19,13 +18,16 @@ class Termination:
     def __init__(self) -> None:
         self._is_ordered = False
         self._is_in_handler = False
-        self._shields = 0
+        self._forking = threading.local()
 
     def install(self) -> None:
         """Take the signals over; on the main thread."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: self._look())
+        signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.register_at_fork(
+            before=self._fork, after_in_parent=self._unmask, after_in_child=self._forked
+        )
 
     def order(self) -> None:
         """Let the handler leave; from any thread."""
@@ -49,17 +51,26 @@ class Termination:
         """What was ordered has come too late: the call that was to end has ended by itself."""
         self._is_ordered = False
 
-    @contextmanager
-    def shielded(self) -> Iterator[None]:
-        """Raise nothing in this block, which would leave half a frame on the wire."""
-        self._shields += 1
-        try:
-            yield
-        finally:
-            self._shields -= 1
+    def _on_sigterm(self, *_: object) -> None:
         self._look()
 
     def _look(self) -> None:
-        if self._is_ordered and self._is_in_handler and not self._shields:
+        if self._is_ordered and self._is_in_handler:
             self._is_ordered = False
             raise SystemExit("terminated: it had been asked to stop, and its grace is over")
+
+    # -- a copy of this process, which the handler forks: a SIGTERM ends it, as any process
+
+    def _fork(self) -> None:
+        # One that comes to the copy at once waits until it is not ignored there any more.
+        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def _forked(self) -> None:
+        self._is_ordered = False
+        if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._unmask()
+
+    def _unmask(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._forking.mask)
