@@ -10,6 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from smoothop._durations import Duration, seconds
+from smoothop.engine.beneath import refuse_held_up
 from smoothop.engine.current import (
     current_slot,
     end_of,
@@ -63,12 +64,14 @@ class Completion(Future[None]):
 
         Raises:
             SmoothopError: the wait could never end: the caller is inside the handler it waits
-                for, or on the event loop that handler runs on.
+                for, on the event loop that handler runs on, or in a signal handler that has
+                interrupted a start of the worker or a message to it.
         """
         limit = None if timeout is None else seconds(timeout, "timeout")
         if not self.done():
             self._refuse_own_wait()
             refuse_blocking_loop(self._cores)
+            refuse_held_up(self._cores)
             waiter = Waiter(self._machine)
             self.add_done_callback(lambda _: waiter.wake())
             if limit is None:

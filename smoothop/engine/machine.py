@@ -40,6 +40,14 @@ class Lock(Protocol):
     ) -> None: ...
 
 
+class Guard(Lock, Protocol):
+    """A reentrant lock, which knows whose it is."""
+
+    def _is_owned(self) -> bool:
+        """Tell whether the calling thread has it; `threading.Condition` asks so, too."""
+        ...
+
+
 class Thread(Protocol):
     """A started thread."""
 
@@ -57,6 +65,20 @@ class Thread(Protocol):
         ...
 
 
+def is_mine(lock: Guard) -> bool:
+    """Tell whether the calling thread has `lock`: a signal handler may, from what it interrupts."""
+    return lock._is_owned()  # noqa: SLF001 - the standard library has no public name for it
+
+
+def if_free(lock: Guard, call: Callable[[], None]) -> None:
+    """Make the call with `lock`, if no other thread has it; never blocks."""
+    if lock.acquire(blocking=False):
+        try:
+            call()
+        finally:
+            lock.release()
+
+
 def alive(threads: Iterable[Thread]) -> tuple[Thread, ...]:
     """Return those that have not ended yet."""
     return tuple(thread for thread in threads if thread.is_alive())
@@ -71,7 +93,7 @@ class Machine(Protocol):
     time: Callable[[], float]
     """Seconds since the epoch, for people to read; it may jump."""
 
-    lock: Callable[[], Lock]
+    lock: Callable[[], Guard]
     """A lock that guards state. Reentrant: a signal handler may come in between."""
 
     gate: Callable[[], Lock]
@@ -104,7 +126,7 @@ class SystemMachine:
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)
-    lock: Callable[[], Lock] = staticmethod(threading.RLock)
+    lock: Callable[[], Guard] = staticmethod(threading.RLock)  # type: ignore[assignment]  # `_is_owned`
     gate: Callable[[], Lock] = staticmethod(threading.Lock)
     chance = staticmethod(random.random)
     has_alarms = hasattr(os, "eventfd")

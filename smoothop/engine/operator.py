@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from smoothop._durations import Duration, seconds
 from smoothop._names import checked_name
 from smoothop.config import CONFIG_FIELDS, DEFAULT_POOL_SIZE, Config, at_least, unknown_field
+from smoothop.engine.beneath import held_up, held_up_text
 from smoothop.engine.cancellation import Cancellation
 from smoothop.engine.collector import hold_collector, settling_time
 from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
-from smoothop.engine.machine import SYSTEM, Machine, alive
+from smoothop.engine.machine import SYSTEM, Machine, alive, if_free
 from smoothop.engine.messages.dispatching import (
     dispatch_inside,
     dispatch_inside_async,
@@ -47,6 +48,7 @@ from smoothop.errors import (
     InvalidHandlerError,
     OperatorClosedError,
     PluginError,
+    SmoothopError,
     StopTimeoutError,
     WorkerExistsError,
     WorkerNotFoundError,
@@ -258,18 +260,21 @@ class Operator:
             WorkerNotFoundError: there is no such worker.
         """
         with self._lock:
-            removal = self._removals.get(name)
-            if removal is not None:
-                return removal
             # With the lock: by now the name may stand for nobody, or for somebody else.
             core = self._core(name)
-            removal = self._removals[name] = Completion(self._machine, (core,), "its own removal")
+            removal = self._removals.get(name)
+            if removal is None:
+                removal = Completion(self._machine, (core,), "its own removal")
+                self._removals[name] = removal
+        # Each time: who came before may have been interrupted in between.
         retired = Completion(self._machine, (core,))
 
         def forget(_: object) -> None:
             with self._lock:
-                # All are gone already when the operator was closed in between.
-                self._removals.pop(name, None)
+                if self._removals.get(name) is not removal:  # another call has done it
+                    return
+                self._removals.pop(name)
+                # Both are gone already when the operator was closed in between.
                 self._views.pop(name, None)
                 self._cores.pop(name, None)
                 # Who stops all or closes waits for them as well, though not for their worker.
@@ -429,7 +434,9 @@ class Operator:
             StopTimeoutError: some workers did not stop; names each and the line it stands at.
                 The operator is closed all the same.
             SmoothopError: called from inside a handler of its own, or on the event loop that its
-                async workers run on: that wait would never end, so nothing was done.
+                async workers run on: that wait would never end, so nothing was done. Or from a
+                signal handler that has interrupted a start of a worker or a message to it: that
+                one cannot stop before the handler returns; close again then.
         """
         limit = self._close_timeout if timeout is None else seconds(timeout, "timeout")
         if self._closed is not None:
@@ -437,8 +444,9 @@ class Operator:
         cores = self._all()
         refuse_own_wait(cores, "the operator's close")
         refuse_blocking_loop(cores)
-        retired = self._retire_all()
-        retired.wait(limit)
+        held = held_up(cores)
+        if self._retire_all(held).wait(limit) and held:
+            raise SmoothopError(f"{held_up_text(held)}: all others have stopped; close again then")
         error = self._conclude(limit)
         if not self._observers.stopped(self).wait(HASTY_WORDS if error else LAST_WORDS):
             self._observers.give_up()
@@ -545,7 +553,7 @@ class Operator:
         ring = Ring(self._machine, checked_maxsize(maxsize), checked_kinds(kinds), worker)
         with self._lock:
             self._refuse_closed()
-            self._rings.append(ring)
+            self._rings = [*(other for other in self._rings if not other.ended), ring]
             for core in self._cores.values():
                 if ring.follows(core.name):
                     core.attach(ring)
@@ -708,27 +716,38 @@ class Operator:
         except RuntimeError:  # no thread to count the time
             let_go()
 
-    def _unlisten(self, ring: Ring) -> None:
+    def _unlisten(self, ring: Ring, *, wait: bool = True) -> None:
+        if not wait:
+            if_free(self._lock, lambda: self._forget_ring(ring, wait=False))
+            return
         with self._lock:
-            if ring in self._rings:
-                self._rings.remove(ring)
-            for core in self._cores.values():
-                core.detach(ring)
+            self._forget_ring(ring, wait=True)
 
-    def _retire_all(self) -> Completion:
+    def _forget_ring(self, ring: Ring, *, wait: bool) -> None:
+        self._rings = [other for other in self._rings if other is not ring]
+        for core in self._cores.values():
+            core.unlisten(ring, wait=wait)
+
+    def _retire_all(self, held: Collection[WorkerCore] = ()) -> Completion:
         """Stop all workers for good; return a completion of its own to each who closes.
 
         So nobody counts on another one to ask them all, who may be interrupted: by Ctrl-C, or by
         the signal handler that closes as well.
+
+        Args:
+            held: those whose end the completion does not stand for.
         """
         with self._lock:
             is_first, self._closing = not self._closing, True
             cores = tuple(self._cores.values())
-        tally = Tally(self._machine, cores, "the operator's close", self._parting)
+        left_out = frozenset(held)
+        awaited = [core for core in cores if core not in left_out]
+        tally = Tally(self._machine, awaited, "the operator's close", self._parting)
         if is_first:
             self._observers.stopping(self)
         for core in cores:
-            core.retire(_closed_error, "the operator was closed", tally)
+            told = Completion(self._machine) if core in left_out else tally
+            core.retire(_closed_error, "the operator was closed", told)
         return tally.all_asked()
 
     def _conclude(self, limit: float) -> StopTimeoutError | None:

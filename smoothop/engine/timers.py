@@ -63,8 +63,9 @@ class Timers:
                 due.append(heapq.heappop(self._heap)[2])
             if due:
                 return due
-            pause = self._heap[0][0] - now
+            # First: an object that is collected meanwhile may set a timer.
             self._waiter = waiter = Waiter(self._machine)
+            pause = self._heap[0][0] - now
         waiter.wait(pause)
         return []
 

@@ -56,6 +56,9 @@ class SimLock:
             for thread in waiting:
                 self._scheduler.wake(thread)
 
+    def _is_owned(self) -> bool:
+        return self._owner is not None and self._owner is self._scheduler.current
+
     __enter__ = acquire
     __exit__ = release
 

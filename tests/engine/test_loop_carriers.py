@@ -217,6 +217,85 @@ def test_however_many_carriers_there_are_they_have_one_share_of_the_loop():
     run(main())
 
 
+def test_who_comes_back_while_a_carrier_lets_others_have_the_loop_takes_up_nothing():
+    async def main():
+        rounds, seen = [0], []
+        come_back = asyncio.Event()
+
+        async def count_rounds():
+            while True:
+                rounds[0] += 1
+                await asyncio.sleep(0)
+
+        async def spin(ctx):
+            come_back.set()
+            seen.append(rounds[0])
+            until = time.monotonic() + 0.6 * FAIR_SHARE
+            while time.monotonic() < until:
+                pass
+
+        suspended = [f"suspended-{number}" for number in range(SPARE // 2)]
+        names = [f"w{number}" for number in range(2 * SPARE)]
+        async with Operator() as op:
+            callers(op, *suspended, *names)
+            counting = asyncio.ensure_future(count_rounds())
+            receipts = [
+                await op.dispatch_async(name, lambda ctx: come_back.wait()) for name in suspended
+            ]
+            for receipt in receipts:
+                await asyncio.to_thread(receipt.wait_delivered, DEADLINE)
+            receipts += [await op.dispatch_async(name, spin) for name in names]
+            for receipt in receipts:
+                await receipt
+            counting.cancel()
+        assert len(seen) == len(names)
+        assert max(Counter(seen).values()) <= 3
+
+    run(main())
+
+
+def test_a_worker_that_a_signal_handler_has_begun_as_well_is_not_driven_twice(monkeypatch):
+    async def main():
+        inside, most = [0], [0]
+        others_turn = asyncio.Event()
+
+        async def suspend(ctx):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            await others_turn.wait()
+            inside[0] -= 1
+            return none(HOUR)
+
+        async def go_on(ctx):
+            others_turn.set()
+
+        async def start(ctx):
+            crew = op._host._crew
+            begin = crew._begin_slot
+
+            def interrupted(runner):
+                """Begins it, but a signal handler has come first, and starts another one, too."""
+                monkeypatch.undo()
+                begin(runner)
+                op.start("other")
+                begin(runner)
+
+            monkeypatch.setattr(crew, "_begin_slot", interrupted)
+            op.start("twice")
+
+        async with Operator() as op:
+            callers(op, "starts")
+            op.add_handler("other", call_message, ONLY)
+            op.add_handler("twice", suspend)
+            await called(op, "starts", start)
+            await called(op, "other", go_on)
+            await called(op, "starts", lambda ctx: asyncio.sleep(0))
+            assert op.worker("twice").snapshot().handled == 1
+        assert most == [1]
+
+    run(main())
+
+
 # -- as a task of its own
 
 

@@ -15,6 +15,8 @@ import pytest
 
 from smoothop import Config, Operator, SmoothopError, StopTimeoutError, done, none
 from smoothop.engine.runners.pool.crew import RETIRED_AFTER
+from smoothop.engine.runners.pool.pool import Pool
+from smoothop.engine.runners.pool.watch import SLOW_TICK
 from smoothop.engine.waiting import Latch
 from smoothop.testing import SimMachine, Style
 
@@ -375,6 +377,9 @@ class Noted:
         self.lock = lock
         self.takers = []
 
+    def __getattr__(self, name):
+        return getattr(self.lock, name)
+
     def __enter__(self):
         self.takers.append(threading.get_ident())
         return self.lock.__enter__()
@@ -499,6 +504,94 @@ def test_where_a_worker_stands_is_said_wherever_it_is(seed):
     assert parked == "(sleeps, and holds no thread)"
     assert "blocks_here" in stuck["blocks"]
     assert stuck["sleeps"] == "(waits for a thread of the pool)"
+
+
+def test_who_is_launched_just_before_the_last_carrier_rests_is_seen_by_it():
+    machine = SimMachine(1)
+    late = machine.run(lambda: _launch_before_a_rest(machine))
+    assert late < 0.01  # and not at the next look of the watch
+
+
+def _launch_before_a_rest(machine):
+    op = Operator(_machine=machine, pool_size=1)
+    began = {}
+
+    def handle(ctx):
+        if ctx.message is not None:
+            machine.sleep(ctx.message)
+        if ctx.worker == "wakes":
+            op.dispatch("woken", 0)
+        began[ctx.worker] = machine.monotonic()
+        return none(1000)
+
+    for name in ("woken", "blocks", "wakes", "late"):
+        op.add_handler(name, handle, POOL)
+    op.start("woken")
+    machine.sleep(1)
+    op.dispatch("blocks", 0.01)
+    op.start("blocks")
+    machine.sleep(0.001)
+    op.start("wakes")  # in line: the watch ticks, and slowly, as there is no further thread
+    pool = op._pool
+    rests = pool.crew.rests
+
+    def resting(carrier):
+        pool.crew.rests = rests
+        assert pool._watch.alerted
+        machine.start(lambda: op.start("late"), "starter").join()  # takes no lock
+        began["start"] = machine.monotonic()
+        return rests(carrier)
+
+    pool.crew.rests = resting
+    machine.sleep(1)
+    op.close()
+    return began["late"] - began["start"]
+
+
+def test_the_watch_that_is_alerted_again_and_again_looks_once_a_tick():
+    machine = SimMachine(1, Style(eager=0))  # so it looks when the one who waited is taken already
+    looks = machine.run(lambda: _alert_often(machine))
+    assert looks < 50  # and not each of the 1,000 times
+
+
+def _alert_often(machine):
+    op = Operator(_machine=machine, pool_size=1)
+    only = Config(run_in="pool", message_only=True)
+
+    def pass_on(ctx):
+        machine.sleep(0.0001)
+        if ctx.message:
+            op.dispatch("two" if ctx.worker == "one" else "one", ctx.message - 1)  # waits its turn
+        return done()
+
+    for name in ("one", "two"):
+        op.add_handler(name, pass_on, only)
+        op.start(name)
+    machine.sleep(1)
+    looks, watch = [], op._pool._watch
+    look = watch._look
+
+    def noted(**how):
+        looks.append(machine.monotonic())
+        return look(**how)
+
+    watch._look = noted
+    op.dispatch("one", 1000)
+    machine.sleep(1)
+    op.close()
+    return len(looks)
+
+
+def test_the_watch_that_was_alerted_by_its_own_look_ticks_on():
+    machine = SimMachine(1)
+
+    def look():
+        pool = Pool(machine, logging.getLogger("smoothop"), 1)
+        with pool.lock:
+            pool._watch.alert()  # from now on, who launches a worker counts on a further look
+            return pool._watch._pause(machine.monotonic(), alerted=False)
+
+    assert machine.run(look) <= SLOW_TICK
 
 
 def test_an_async_handler_runs_on_the_loop_whatever_its_config_says():

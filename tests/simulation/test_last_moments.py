@@ -26,6 +26,7 @@ from smoothop import (
 )
 from smoothop.engine.messages.mailbox import Mailbox
 from smoothop.engine.waiting import Latch
+from smoothop.engine.worker.replacing import replace
 from smoothop.testing import SimMachine, Style
 from smoothop.testing.carriers import Carriers
 
@@ -603,3 +604,177 @@ def _close_in_between(machine: SimMachine, run_in: str) -> None:
     operator.close()
     assert errors == [None]
     assert [view.status for view in views] == ["stopped"] * 3
+
+
+def test_what_was_set_up_is_torn_down_once_though_a_further_slot_gets_no_thread() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _stop_while_a_slot_gets_no_thread(machine))
+
+
+def _stop_while_a_slot_gets_no_thread(machine: SimMachine) -> None:
+    calls: list[str] = []
+
+    class Handler:
+        def setup(self, ctx: Context) -> None:
+            calls.append("setup")
+
+        def handle(self, ctx: Context) -> HandleResult:
+            return none(10)
+
+        def teardown(self, ctx: Context) -> None:
+            calls.append("teardown")
+
+    def no_thread(*_: object) -> None:
+        machine.monotonic()  # others may go on in this moment
+        raise RuntimeError("no thread")
+
+    operator = Operator(_machine=machine)
+    view = operator.add_handler("w", Handler())
+    operator.start("w")
+    machine.sleep(1)
+    stopper = machine.start(lambda: operator.stop("w"), "stopper")
+    scaler = machine.start(lambda: operator.update_config("w", concurrency=2), "scaler")
+    spawn, machine.spawn = machine.spawn, no_thread
+    stopper.join()
+    scaler.join()
+    machine.sleep(1)
+    machine.spawn = spawn
+    assert view.status == "stopped"
+    assert calls == ["setup", "teardown"]
+    operator.close()
+
+
+class NoThreadAtFirst:
+    """Refuses so many threads, and then no more."""
+
+    def __init__(self, machine: SimMachine, refusals: int) -> None:
+        self.left = refusals
+        self.spawn = machine.spawn
+
+    def __call__(self, target: Callable[[], None], name: str) -> Any:
+        if self.left:
+            self.left -= 1
+            raise RuntimeError("no thread")
+        return self.spawn(target, name)
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_a_restart_that_is_wanted_while_a_start_fails_is_made_or_fails(refusals: int) -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _restart_while_start_fails(machine, refusals))
+
+
+def _restart_while_start_fails(machine: SimMachine, refusals: int) -> None:
+    restarts: list[Any] = []
+
+    class Meanwhile(logging.Logger):
+        def log(self, _level: int, message: object, *_: object, **_extra: object) -> None:
+            if message == "starting worker" and not restarts:
+                restarts.append(None)
+                changing = machine.start(change, "changer")
+                changing.join()
+
+    def change() -> None:
+        restarts[0] = operator.update_config("w", stop_grace=1)
+
+    operator = Operator(_machine=machine, logger=Meanwhile("meanwhile"))
+    view = operator.add_handler("w", lambda ctx: none(10))
+    machine.spawn = NoThreadAtFirst(machine, refusals)
+    with pytest.raises(SmoothopError, match="no thread"):
+        operator.start("w")
+    machine.sleep(1)
+    if refusals == 1:
+        restarts[0].result()
+        assert view.status == "running"
+    else:
+        with pytest.raises(SmoothopError, match="no thread"):
+            restarts[0].result()
+        assert view.status == "stopped"
+    operator.close()
+
+
+def test_a_start_that_is_made_while_another_one_fails_is_not_dropped() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _start_while_start_fails(machine))
+
+
+def _start_while_start_fails(machine: SimMachine) -> None:
+    class Meanwhile(logging.Logger):
+        is_first = True
+
+        def log(self, _level: int, message: object, *_: object, **_extra: object) -> None:
+            if message == "starting worker" and self.is_first:
+                self.is_first = False
+                operator.stop("w")
+                operator.start("w")
+
+    operator = Operator(_machine=machine, logger=Meanwhile("meanwhile"))
+    view = operator.add_handler("w", lambda ctx: none(10))
+    machine.spawn = NoThreadAtFirst(machine, 1)
+    with pytest.raises(SmoothopError, match="no thread"):
+        operator.start("w")
+    machine.sleep(1)
+    assert view.status == "running"
+    operator.close()
+
+
+def test_the_cancellation_of_a_stuck_call_does_not_reach_teardown() -> None:
+    machine = SimMachine(1)
+    assert machine.run(lambda: _come_back_just_before(machine)) == ["torn down"]
+
+
+def _come_back_just_before(machine: SimMachine) -> list[str]:
+    told: list[str] = []
+
+    class Stopping(logging.Logger):
+        """Asks the worker to stop when its slot is about to be replaced: nobody takes its place."""
+
+        def log(self, _level: int, message: object, *_: object, **_extra: object) -> None:
+            if message == "stuck slot replaced":
+                operator.stop("w")
+
+    class Stuck:
+        async def handle(self, ctx: AsyncContext) -> HandleResult:
+            slot = core.run.slots[0]  # type: ignore[union-attr]  # it runs
+            replace(core, slot, slot.since, None)  # type: ignore[arg-type]  # in a call
+            return none()
+
+        async def teardown(self, ctx: AsyncContext) -> None:
+            await asyncio.sleep(0.1)
+            told.append("torn down")
+
+    operator = Operator(_machine=machine, logger=Stopping("stopping"))
+    operator.add_handler("w", Stuck())
+    core = operator._cores["w"]
+    operator.start("w")
+    machine.sleep(1)
+    operator.close()
+    return told
+
+
+def test_a_worker_that_a_signal_handler_starts_while_the_launched_line_up_is_no_surprise() -> None:
+    machine = SimMachine(1)
+    machine.run(lambda: _start_while_lining_up(machine))
+
+
+def _start_while_lining_up(machine: SimMachine) -> None:
+    class Interrupted(deque[Any]):
+        """Starts another worker when it has just been seen that some are launched."""
+
+        def __bool__(self) -> bool:
+            some = len(self) > 0
+            if some and len(names) > 1:
+                operator.start(names.pop())
+            return some
+
+    operator = Operator(_machine=machine)
+    names = ["first", "second"]
+    views = [
+        operator.add_handler(name, lambda ctx: none(100), Config(run_in="pool")) for name in names
+    ]
+    operator._shared_threads()._launched = Interrupted()
+    operator.start("first")
+    machine.sleep(1)
+    assert [view.snapshot().handled for view in views] == [1, 1]
+    operator.close()

@@ -150,9 +150,11 @@ class Mailbox:
 
     def lie_down(self, sleeper: Sleeper) -> bool:
         """Register a sleeper, with the lock, unless a message it would wake for is there."""
-        if sleeper.for_message and self.queue:
-            return False
+        # First: an object that is collected meanwhile may send a message.
         self.sleepers = (*self.sleepers, sleeper) if self.sleepers else (sleeper,)
+        if sleeper.for_message and self.queue:
+            self._forget(sleeper)
+            return False
         return True
 
     def get_up(self, sleeper: Sleeper) -> None:
@@ -223,7 +225,7 @@ class Mailbox:
         return None
 
     def _forget(self, sleeper: Sleeper) -> None:
-        if len(self.sleepers) == 1:  # it is this one
+        if len(self.sleepers) == 1 and self.sleepers[0] is sleeper:  # as mostly
             self.sleepers = ()
         else:
             self.sleepers = tuple(other for other in self.sleepers if other is not sleeper)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from smoothop.engine.worker.slot import Slot
 
 
 class Runner(Protocol):
     """Drives a slot; may have to be told what the slot's own flags do not say."""
 
     def asked_to_stop(self) -> None:
-        """The worker was asked to stop; called from any thread, perhaps more than once."""
+        """The worker was asked to stop: wake the slot; from any thread, perhaps more than once."""
         ...
 
     def abandoned(self) -> None:
         """The slot was replaced: end its running call, if that can be done; from any thread."""
+        ...
+
+    def is_held(self) -> bool:
+        """Tell whether whoever drives the slot cannot go on before the calling thread does."""
         ...
 
     def stack(self) -> str:
@@ -26,16 +33,23 @@ class OwnThread:
     """A thread that drives one slot: all it has to know the slot's flags say, or a wake.
 
     Args:
+        slot: the slot.
         stack: answers where it stands.
     """
 
-    __slots__ = ("stack",)
+    __slots__ = ("_slot", "stack")
 
-    def __init__(self, stack: Callable[[], str]) -> None:
+    def __init__(self, slot: Slot, stack: Callable[[], str]) -> None:
+        self._slot = slot
         self.stack = stack
 
     def asked_to_stop(self) -> None:
         """See `Runner.asked_to_stop`."""
+        self._slot.wake()
 
     def abandoned(self) -> None:
         """See `Runner.abandoned`: nothing ends a call on a thread."""
+
+    def is_held(self) -> bool:
+        """See `Runner.is_held`: it needs none but the worker's."""
+        return False

@@ -37,7 +37,7 @@ def launch(
     with core.lock:  # the run may be over at once, and who waits for that waits for its thread
         thread = core.machine.spawn(lambda: _run(slot, at_end, sleep), f"smoothop-{slot.label}")
         core.keep_thread(slot.run, thread)
-    slot.runner = OwnThread(lambda: thread_stack(thread.ident))
+    slot.runner = OwnThread(slot, lambda: thread_stack(thread.ident))
 
 
 def _run(slot: Slot, at_end: Callable[[], None], sleep: Sleep | None) -> None:

@@ -47,6 +47,14 @@ class Listener(Protocol):
         ...
 
 
+class Detach(Protocol):
+    """Ends what a ring gets; a bound method."""
+
+    def __call__(self, ring: Ring, *, wait: bool = True) -> None:
+        """Let `ring` have no further events; unless `wait`, only where no lock is in the way."""
+        ...
+
+
 class Ring:
     """The events one stream has not read yet; at `maxsize` the oldest gives way."""
 
@@ -90,6 +98,11 @@ class Ring:
         for waiter in waiters:
             waiter.wake()
 
+    def forsake(self) -> None:
+        """Take no event any more, and keep none: nobody can read them. Takes no lock."""
+        self.ended = True
+        self._items.clear()
+
     def take(self, make_waiter: Callable[[], Wakeable]) -> RawEvent | Wakeable | None:
         """Return the oldest event, or ``None`` at the end, or a waiter to wait on first."""
         with self._lock:
@@ -123,13 +136,14 @@ class MetricStream:
     referenced is detached by itself.
     """
 
-    def __init__(self, machine: Machine, ring: Ring, detach: Callable[[Ring], None]) -> None:
+    def __init__(self, machine: Machine, ring: Ring, detach: Detach) -> None:
         self._machine = machine
         self._ring = ring
         # By a weak reference: the list of finalizers is the process's, and would keep a worker, and
         # all of its operator, for ever if its own handler keeps the stream.
-        self._detach = weakref.finalize(self, _let_go, weakref.WeakMethod(detach), ring)
-        self._detach.atexit = False
+        self._source = weakref.WeakMethod(detach)
+        self._collected = weakref.finalize(self, _collected, self._source, ring)
+        self._collected.atexit = False
 
     @property
     def dropped(self) -> int:
@@ -184,7 +198,9 @@ class MetricStream:
 
     def close(self) -> None:
         """End the stream now; events not read yet can still be read."""
-        self._detach()
+        detach = self._source()
+        if self._collected.detach() is not None and detach is not None:
+            detach(self._ring)
         self._ring.end()
 
     def __enter__(self) -> Self:
@@ -194,11 +210,17 @@ class MetricStream:
         self.close()
 
 
-def _let_go(detach: weakref.WeakMethod[Callable[[Ring], None]], ring: Ring) -> None:
-    """Detach the ring from whom it has its events, if that is still there."""
-    call = detach()
-    if call is not None:
-        call(ring)
+def _collected(source: weakref.WeakMethod[Detach], ring: Ring) -> None:
+    """Detach the ring from whom it has its events, if that is still there.
+
+    The collector comes at any moment, also while this thread has some lock of the engine, so no
+    other one is waited for. Where one is taken, the ring stays, and takes no event any more, until
+    somebody else comes or goes there.
+    """
+    ring.forsake()
+    detach = source()
+    if detach is not None:
+        detach(ring, wait=False)
 
 
 class Audience:
@@ -219,6 +241,14 @@ class Audience:
         self.listeners = listeners
         for kind in KINDS:
             setattr(self, kind, tuple(one for one in listeners if kind in one.kinds))
+
+    def without(self, listener: Listener | None) -> tuple[Listener, ...]:
+        """Return all others, but for rings that nobody can read any more."""
+        return tuple(
+            one
+            for one in self.listeners
+            if one is not listener and not (isinstance(one, Ring) and one.ended)
+        )
 
 
 NOBODY: Final = Audience(())

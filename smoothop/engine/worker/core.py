@@ -83,12 +83,12 @@ class WorkerCore(WorkerSlots):
             SmoothopError: it is being removed, or no thread could be started for it.
         """
         with self.lock:
-            if self.mailbox.refusal is not None:
-                raise self.mailbox.refusal()
-            if self.run is not None:
+            if self.run is not None and self.mailbox.refusal is None:
                 self._start_again = self._start_again or self.run.leaving
                 return
-            run = self._new_run()
+            run = self._new_run() if self.run is None else None
+            if run is None:
+                raise self.mailbox.refusal()  # type: ignore[misc]  # there is one
         self._launch(run)
 
     def settled(self) -> Completion:
@@ -223,8 +223,14 @@ class WorkerCore(WorkerSlots):
 
     # -- inside
 
-    def _new_run(self) -> Run:
+    def _new_run(self) -> Run | None:
+        """Make one, with the lock; ``None`` if the worker was retired."""
         self.run = run = Run(self)
+        # Not before: a signal handler that has retired it until now saw no run to stop. None comes
+        # in between the next steps, as nothing is called there.
+        if self.mailbox.refusal is not None:
+            self.run = None
+            return None
         self.failed = False
         self.starts += 1
         self.started_at = now = run.started_at
@@ -243,6 +249,9 @@ class WorkerCore(WorkerSlots):
         except Exception as error:
             self._launch_failed(run, error)
             raise SmoothopError(f"worker {self.name} could not be started: {error}") from error
+        # It is registered now; whoever stops it sets the flag, then tells who is registered.
+        if run.stopping and slot.runner is not None:
+            slot.runner.asked_to_stop()
 
     def _launch_failed(self, run: Run, error: Exception) -> None:
         self.note_error(typed_text(error))
@@ -251,7 +260,6 @@ class WorkerCore(WorkerSlots):
             run.slots = ()
             run.over = run.leaving = True
             self.failed = True
-            self._start_again = False
         self.note("stopped")
         self.tell_life("stopped", self.machine.time())
         self.end_streams()

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from smoothop.engine.logs import WorkerLog, handler_logger, is_wanted
+from smoothop.engine.machine import if_free
 from smoothop.engine.messages.mailbox import Mailbox
 from smoothop.engine.texts import error_text, traceback_text, typed_text
 from smoothop.engine.watching.streams import NOBODY, Audience, Listener, RawEvent, Ring
@@ -257,8 +258,11 @@ class WorkerNews:
         if gone:
             ring.end()
 
-    def unlisten(self, ring: Ring) -> None:
-        """Let `ring` have no further events."""
+    def unlisten(self, ring: Ring, *, wait: bool = True) -> None:
+        """See `Detach`."""
+        if not wait:
+            if_free(self.lock, lambda: self.unlisten(ring))
+            return
         with self.lock:
             self.own_rings = tuple(other for other in self.own_rings if other is not ring)
             self.detach(ring)
@@ -266,12 +270,12 @@ class WorkerNews:
     def attach(self, listener: Listener) -> None:
         """Let `listener` have every event of its kinds from now on."""
         with self.lock:
-            self.audience = Audience((*self.audience.listeners, listener))
+            self.audience = Audience((*self.audience.without(None), listener))
 
     def detach(self, listener: Listener) -> None:
         """Let `listener` have no further event."""
         with self.lock:
-            left = tuple(other for other in self.audience.listeners if other is not listener)
+            left = self.audience.without(listener)
             self.audience = Audience(left) if left else NOBODY
 
     def end_streams(self) -> None:

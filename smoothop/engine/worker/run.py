@@ -142,6 +142,8 @@ class Run:
         taken = {slot.number for slot in self.slots}
         number = next(number for number in range(len(taken) + 1) if number not in taken)
         slot = Slot(self._core, self, number)
+        if self.leaving:  # by now: a signal handler may have come in between
+            return None
         self.slots = (*self.slots, slot)
         return slot
 

@@ -174,6 +174,12 @@ class Slot:
         """Answer what follows when `next_context` gave none."""
         return self._look() if self.attention else self.supervision.out_of_messages()
 
+    def wake(self) -> None:
+        """End its sleep, if it sleeps; from any thread."""
+        waiter: Wakeable | None = getattr(self, "waiter", None)  # it may never have slept
+        if waiter is not None:
+            waiter.wake()
+
     def tears_down(self) -> bool:
         """Tell, once its loop has ended, whether it is this slot that calls `teardown`."""
         self.phase = STOPPING

@@ -10,7 +10,7 @@ from smoothop.engine.runners.thread import launch as launch_thread
 from smoothop.engine.texts import typed_text
 from smoothop.engine.worker.history import Pause, noted
 from smoothop.engine.worker.news import WorkerNews
-from smoothop.engine.worker.supervision import SURPLUS, LeaveReason
+from smoothop.engine.worker.supervision import LeaveReason
 from smoothop.errors import MessageDroppedError
 from smoothop.events import StopReason
 
@@ -152,7 +152,8 @@ class WorkerSlots(WorkerNews):
             run.call_attention()
             run.stopping = True
         run.end_waits()
-        self.mailbox.wake_all()
+        # Each one, not those that the mailbox knows: it forgets whom a message is about to wake,
+        # and that may lie beneath a signal handler which waits for the end.
         for slot in run.slots:
             if slot.runner is not None:
                 slot.runner.asked_to_stop()
@@ -160,19 +161,21 @@ class WorkerSlots(WorkerNews):
     def fill(self, run: Run) -> None:
         """Launch the slots that are missing; if one cannot be, the worker goes on with fewer."""
         while run.is_short():
+            failure: Exception | None = None
+            # In one step: who leaves counts on each slot that is there to leave after it.
             with self.lock:
                 slot = run.add_slot()
-            if slot is None:
-                return
-            try:
-                self.launch_slot(slot)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
-                self.note_error(typed_text(error))
-                self.log.error("slot could not be started: %s", error, cause=error)
-                with self.lock:
-                    slot.dismissed = SURPLUS
+                if slot is None:
+                    return
+                try:
+                    self.launch_slot(slot)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                    failure = error
+                    run.remove(slot)
                     run.wanted = max(1, len(run.active()))
-                self._slot_gone(slot, SURPLUS)
+            if failure is not None:
+                self.note_error(typed_text(failure))
+                self.log.error("slot could not be started: %s", failure, cause=failure)
                 return
 
     def scale(self, run: Run) -> None:
@@ -255,12 +258,6 @@ class WorkerSlots(WorkerNews):
         Raises:
             RuntimeError: the system gives no thread.
         """
-        self._launch_slot(slot)
-        # It is registered now; whoever stops it sets the flag, then tells who is registered.
-        if slot.run.stopping and slot.runner is not None:
-            slot.runner.asked_to_stop()
-
-    def _launch_slot(self, slot: Slot) -> None:
         if self.calls.is_async:
             self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
         elif slot.run.config.run_in == "pool":

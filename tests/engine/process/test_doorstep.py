@@ -6,14 +6,19 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from support.gates import DEADLINE
 
+from smoothop.engine import operator
+from smoothop.engine.messages.receipt import Receipt
 from smoothop.engine.runners import process
 from smoothop.engine.runners.process import wire
+from smoothop.engine.runners.process.bell import Bell
 from smoothop.engine.runners.process.orders import Order, is_light
 from smoothop.engine.worker import slot
+from smoothop.engine.worker.supervision import Supervision
 
 HANDED_OVER_BY = (str(Path(process.__file__).parent), slot.__file__)
 
@@ -173,7 +178,19 @@ def interrupted(at, call):
         receipt.result(DEADLINE)
 
 
-def test_a_sender_that_is_interrupted_at_any_step_harms_nobody(op, add, ask):
+class Noted(Receipt):
+    """A receipt that is not lost when its sender is interrupted."""
+
+    made: ClassVar = []
+
+    def __init__(self, *made_of):
+        super().__init__(*made_of)
+        self.made.append(self)
+
+
+def test_a_sender_that_is_interrupted_at_any_step_harms_nobody(op, add, ask, monkeypatch):
+    monkeypatch.setattr(operator, "Receipt", Noted)
+    monkeypatch.setattr(Noted, "made", [])
     worker = add()
     (before, _), at, sent = ask("count"), 0, []
 
@@ -186,7 +203,33 @@ def test_a_sender_that_is_interrupted_at_any_step_harms_nobody(op, add, ask):
         assert handled - before - len(sent) in (1, 2), f"step {at}"
         before, at = handled, at + 1
         assert all(receipt.result(DEADLINE) == () for receipt in sent)
+        assert all(receipt.done() for receipt in Noted.made), f"step {at}"
         sent.clear()
     assert at > 20
     assert worker.snapshot().panics == 0
     assert worker.snapshot().starts == 1
+
+
+def test_what_is_wanted_besides_a_message_is_found_out_on_the_workers_thread(op, add, monkeypatch):
+    # Who is interrupted in the middle of that would take it to his grave: the flag is taken back.
+    lies_down, listen, looked = threading.Event(), Bell.listen, []
+    look = Supervision.looked_up
+
+    def listening(bell, ear):
+        lies_down.set()
+        return listen(bell, ear)
+
+    def looking(*how, **more):
+        looked.append(threading.current_thread().name)
+        return look(*how, **more)
+
+    monkeypatch.setattr(Bell, "listen", listening)
+    monkeypatch.setattr(Supervision, "looked_up", looking)
+    add()
+    for call in (op.pause, op.resume, op.stop):
+        assert lies_down.wait(DEADLINE)
+        lies_down.clear()
+        call("w")
+    op.stop("w").result(DEADLINE)
+    assert set(looked) == {"smoothop-w"}
+    assert len(looked) >= 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context as VariableContext
+from threading import get_ident
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class LoopCalls(Generic[T]):
         self._take = take
         self._items: deque[T] = deque()
         self._is_called = False
+        self._caller: int | None = None
         # Of its own: what whoever comes first has set there is not for the others.
         self._context = VariableContext()
 
@@ -44,11 +46,18 @@ class LoopCalls(Generic[T]):
         if self._is_called and not self._loop.is_closed():
             return
         try:
+            self._caller = get_ident()
             self._is_called = True
             self._loop.call_soon_threadsafe(self._take_all, context=self._context)
         except BaseException:  # what a signal handler raises in between, too: or none calls again
             self._is_called = False
             raise
+        finally:
+            self._caller = None
+
+    def is_held(self) -> bool:
+        """Tell whether the calling thread is about to wake the loop: nobody else does meanwhile."""
+        return self._caller == get_ident()
 
     def _take_all(self) -> None:
         self._is_called = False

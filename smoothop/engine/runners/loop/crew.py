@@ -10,6 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.agenda import Agenda
+from smoothop.engine.machine import is_mine
 from smoothop.engine.runners.loop.calls import LoopCalls
 from smoothop.engine.runners.loop.carrier import IDLE_NAME, SPARE, LoopCarrier, OwnCarrier
 from smoothop.engine.runners.loop.keeper import LoopKeeper
@@ -81,6 +82,10 @@ class LoopCrew:
                 return False
             runner.place = OVER
             return True
+
+    def is_held(self) -> bool:
+        """Tell whether the calling thread has the lock, or is about to wake the loop."""
+        return is_mine(self._lock) or self._calls.is_held()
 
     # -- on the loop's thread
 

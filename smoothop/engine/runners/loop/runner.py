@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from smoothop.engine.runners.loop.place import NEW, OVER, Place
 from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
 from smoothop.engine.worker.supervision import End, LeaveReason
+from smoothop.events import STOPPING
 
 if TYPE_CHECKING:
     from smoothop.engine.agenda import Ticket
@@ -97,6 +98,10 @@ class LoopRunner:
         except RuntimeError:  # the loop is closed: nothing runs there any more
             pass
 
+    def is_held(self) -> bool:
+        """See `Runner.is_held`."""
+        return self._crew.is_held()
+
     def stack(self) -> str:
         """See `Runner.stack`."""
         turn = self.turn
@@ -131,7 +136,7 @@ class LoopRunner:
             pass
 
     def _cancel_call(self) -> None:
-        if self.turn is not None:
+        if self.turn is not None and self.slot.phase is not STOPPING:  # it has come back already
             self.turn.cancel_call()
 
     def _end_parked(self) -> None:

@@ -83,8 +83,9 @@ class Pool:
         """Put a parked slot in line; one that is carried will find that it was woken."""
         with self.lock:
             if runner.place is PARKED:
+                runner.place = READY  # first: a signal handler may take it out in between
                 self._forget(runner)
-                self._enqueue(runner)
+                self._line_up(runner)
             else:
                 runner.woken = True
 
@@ -101,6 +102,7 @@ class Pool:
             if place is not PARKED and place is not READY:
                 runner.woken = True
                 return False
+            runner.place = GONE  # first, as above
             self._forget(runner)
             self._leave(runner)  # in line, it is passed over
             return True
@@ -199,7 +201,8 @@ class Pool:
             return
         wait = runner.decision
         if runner.woken or not isinstance(wait, Wait):
-            self._enqueue(runner)
+            runner.place = READY
+            self._line_up(runner)
             return
         runner.place = PARKED
         if wait.until is not None:
@@ -218,19 +221,21 @@ class Pool:
             raise
 
     def _line_up_launched(self) -> None:
-        arrived = 0
+        some = False
         while self._launched:
-            runner = self._launched.popleft()
+            try:
+                runner = self._launched.popleft()
+            except IndexError:  # a signal handler came in between
+                break
             if runner.place is LAUNCHED:
                 runner.place = READY
+                self._slots += 1
                 self._line.append(runner)
-                arrived += 1
-        if arrived:
-            self._slots += arrived
+                some = True
+        if some:
             self._see_to_line()
 
-    def _enqueue(self, runner: PoolRunner) -> None:
-        runner.place = READY
+    def _line_up(self, runner: PoolRunner) -> None:
         self._line.append(runner)
         self._see_to_line()
 
@@ -252,9 +257,9 @@ class Pool:
         return bool(self._launched) or self._slots > self.crew.carried()
 
     def _forget(self, runner: PoolRunner) -> None:
-        if runner.ticket is not None:
-            self._agenda.discard(runner.ticket)
-            runner.ticket = None
+        ticket, runner.ticket = runner.ticket, None
+        if ticket is not None:
+            self._agenda.discard(ticket)
 
     def _next(self) -> PoolRunner | None:
         line = self._line

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from smoothop.engine.current import enter_thread
+from smoothop.engine.machine import is_mine
 from smoothop.engine.runners import steps
 from smoothop.engine.texts import thread_stack
 from smoothop.engine.worker.supervision import CALL, SET_UP, Decision, End
@@ -102,11 +103,14 @@ class PoolRunner:
 
     def asked_to_stop(self) -> None:
         """End here and now, if no carrier is with it and no user code is left to be called."""
-        if self._can_end_anywhere():
-            self._end_if_not_carried()
+        self.wake()
 
     def abandoned(self) -> None:
         """See `Runner.abandoned`: nothing ends a call on a thread."""
+
+    def is_held(self) -> bool:
+        """See `Runner.is_held`."""
+        return is_mine(self._pool.lock)
 
     # -- on a carrier
 

@@ -41,4 +41,4 @@ def launch(slot: Slot) -> None:
 
         thread_runner.launch(slot, at_end=end, sleep=doorstep.sleep)
     in_parent = slot.runner.stack  # type: ignore[union-attr]  # it was launched just now
-    slot.runner = OwnThread(lambda: child_calls.stack() or in_parent())
+    slot.runner = OwnThread(slot, lambda: child_calls.stack() or in_parent())
