@@ -18,6 +18,7 @@ from smoothop.engine.collector import hold_collector, settling_time
 from smoothop.engine.completion import Completion, Tally
 from smoothop.engine.current import refuse_blocking_loop, refuse_own_wait
 from smoothop.engine.machine import SYSTEM, Machine, alive, if_free
+from smoothop.engine.means import CLOSED, Means
 from smoothop.engine.messages.dispatching import (
     dispatch_inside,
     dispatch_inside_async,
@@ -25,10 +26,7 @@ from smoothop.engine.messages.dispatching import (
     wait_for_room_async,
 )
 from smoothop.engine.messages.receipt import Receipt
-from smoothop.engine.parking import Parking
-from smoothop.engine.runners.pool.pool import Pool
 from smoothop.engine.stopping import limited, stop_timeout
-from smoothop.engine.timers import Timers
 from smoothop.engine.watching.observing import (
     HASTY_WORDS,
     LAST_WORDS,
@@ -39,9 +37,8 @@ from smoothop.engine.watching.observing import (
     end_watches,
 )
 from smoothop.engine.watching.streams import MetricStream, Ring, checked_kinds, checked_maxsize
-from smoothop.engine.watching.watchdog import Watchdog
 from smoothop.engine.worker.core import WorkerCore
-from smoothop.engine.worker.supervision import Policies
+from smoothop.engine.worker.retiring import abandon, forget_forked, retire
 from smoothop.engine.worker.view import Worker
 from smoothop.errors import (
     ConfigError,
@@ -58,11 +55,9 @@ from smoothop.handlers import HandlerCalls, handler_calls
 
 if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
-    from smoothop.engine.runners.loop.host import LoopHost
 
 _DEFAULT = Config()
 _RUNNABLE = ("ok", "unchecked")
-_CLOSED = "the operator is closed"
 
 
 class HandlerSource(Protocol):
@@ -126,6 +121,7 @@ class Operator:
     ) -> None:
         self._machine = _machine
         self._logger = logger or logging.getLogger("smoothop")
+        self._means = Means(_machine, self._logger, at_least(1)(pool_size, "pool_size"))
         self._close_timeout = seconds(close_timeout, "close_timeout")
         self._lock = _machine.lock()
         self._cores: dict[str, WorkerCore] = {}
@@ -133,15 +129,8 @@ class Operator:
         self._removals: dict[str, Completion] = {}
         self._parting: tuple[Thread, ...] = ()  # those of forgotten workers, in their last steps
         self._last_calls: HandlerCalls | None = None
-        self._policies = Policies()
         self._rings: list[Ring] = []
         self._observers = Observers(_machine)
-        self._timers = Timers(_machine)
-        self._parking = Parking(_machine)
-        self._watchdog = Watchdog(self)
-        self._host: LoopHost | None = None
-        self._pool_size = at_least(1)(pool_size, "pool_size")
-        self._pool: Pool | None = None
         self._closing = False
         self._closed: str | None = None
         self._cancellation = cancellation
@@ -226,7 +215,7 @@ class Operator:
         chosen = calls.config if config is _DEFAULT and calls.config is not None else config
         if not isinstance(chosen, Config):
             raise ValueError(f"config: a smoothop.Config, not {chosen!r}")
-        core = WorkerCore(self, name, calls, chosen, self._logger, maker=_maker)
+        core = WorkerCore(self, self._means, name, calls, chosen, maker=_maker)
         view = Worker(core)
         watches = self._observers.watches(view, handler)
         with self._lock:
@@ -284,7 +273,8 @@ class Operator:
             removal.run_ended(retired.threads)
 
         retired.add_done_callback(forget)
-        core.retire(
+        retire(
+            core,
             lambda: WorkerNotFoundError(name),
             "it was removed before it handled the message",
             retired,
@@ -401,7 +391,9 @@ class Operator:
         limit = None if timeout is None else seconds(timeout, "timeout")
         stopped = Completion(self._machine, (core,))
         run = core.stop(stopped)
-        return stopped if limit is None else limited(stopped, {core: run}, limit, self._timers)
+        return (
+            stopped if limit is None else limited(stopped, {core: run}, limit, self._means.timers)
+        )
 
     def stop_all(self, *, timeout: Duration | None = None) -> Completion:
         """Ask every worker to stop, all at once; returns at once.
@@ -419,7 +411,9 @@ class Operator:
         tally = Tally(self._machine, cores, "its own stop", self._parting)
         parts = {core: core.stop(tally) for core in cores}
         stopped = tally.all_asked()
-        return stopped if limit is None else limited(stopped, parts, limit, self._timers)
+        if limit is None:
+            return stopped
+        return limited(stopped, parts, limit, self._means.timers)
 
     def close(self, *, timeout: Duration | None = None) -> None:
         """Stop all workers, wait for them, and settle every open receipt; blocks.
@@ -608,11 +602,8 @@ class Operator:
     async def __aenter__(self) -> Self:
         from asyncio import get_running_loop  # noqa: PLC0415 - loaded already: a loop runs
 
-        from smoothop.engine.runners.loop.host import LoopHost  # noqa: PLC0415 - it imports asyncio
-
         self._refuse_closed()
-        if self._host is None:  # or there are async workers already, on a loop of the operator's
-            self._host = LoopHost(self._machine, self._logger, get_running_loop())
+        self._means.use_loop(get_running_loop())
         return self
 
     async def __aexit__(
@@ -685,34 +676,10 @@ class Operator:
         if self._cancelled():
             raise _cancelled_error()
 
-    def _loop_host(self) -> LoopHost:
-        """Return what has the event loop for async workers; called by `WorkerCore`."""
-        host = self._host
-        if host is not None:
-            return host
-        from smoothop.engine.runners.loop.host import LoopHost  # noqa: PLC0415 - it imports asyncio
-
-        with self._lock:
-            self._refuse_closed()  # nobody would close it
-            if self._host is None:
-                self._host = LoopHost(self._machine, self._logger, None)
-            return self._host
-
-    def _shared_threads(self) -> Pool:
-        """Return what has the threads for pool workers; called by `WorkerCore`."""
-        pool = self._pool
-        if pool is not None:
-            return pool
-        with self._lock:
-            self._refuse_closed()  # the same
-            if self._pool is None:
-                self._pool = Pool(self._machine, self._logger, self._pool_size)
-            return self._pool
-
     def _let_go_of_collector(self, let_go: Callable[[], None], delay: float) -> None:
         """Let the collector go on when the workers that were started have had their first turn."""
         try:
-            self._timers.call_later(delay, let_go)
+            self._means.timers.call_later(delay, let_go)
         except RuntimeError:  # no thread to count the time
             let_go()
 
@@ -747,27 +714,23 @@ class Operator:
             self._observers.stopping(self)
         for core in cores:
             told = Completion(self._machine) if core in left_out else tally
-            core.retire(_closed_error, "the operator was closed", told)
+            retire(core, _closed_error, "the operator was closed", told)
         return tally.all_asked()
 
     def _conclude(self, limit: float) -> StopTimeoutError | None:
         with self._lock:
             if self._closed is not None:
                 return None
-            self._closed = _CLOSED
+            self._closed = CLOSED
             cores = tuple(self._cores.values())
             rings, self._rings = self._rings, []
         self._forget_cancellation()
         for core in cores:
-            core.abandon("the operator was closed")
-        self._parking.close()
+            abandon(core, "the operator was closed")
         for ring in rings:
             ring.end()
         stuck = [core for core in cores if core.run is not None]
-        if self._host is not None:
-            self._host.close(cores, stuck=bool(stuck))
-        if self._pool is not None:
-            self._pool.close()
+        self._means.close(cores, stuck=bool(stuck))
         self._cores, self._views, self._last_calls = {}, {}, None
         return stop_timeout(stuck, limit) if stuck else None
 
@@ -775,16 +738,14 @@ class Operator:
         """Close it without waiting: in a forked child there are no threads to wait for."""
         self._lock = self._machine.lock()  # who held the other one is not in this process
         self._closed = f"this operator belongs to the process that made it, not to {os.getpid()}"
-        self._parking.forked()  # before anything is settled here, which would wake who waits
-        if self._pool is not None:
-            self._pool.forked()
+        self._means.forked()
         cores, self._cores, self._views = self._cores, {}, {}
         for core in cores.values():
-            core.forked(_closed_error)
+            forget_forked(core, _closed_error)
 
 
 def _closed_error() -> OperatorClosedError:
-    return OperatorClosedError(_CLOSED)
+    return OperatorClosedError(CLOSED)
 
 
 def _cancelled_error() -> OperatorClosedError:
@@ -801,7 +762,7 @@ def _cancel(this: weakref.ref[Operator]) -> None:
 def _retire_cancelled(core: WorkerCore) -> None:
     # For good: what cannot be started again will handle no message any more.
     told = Completion(core.machine, (core,))
-    core.retire(_cancelled_error, "the operator was cancelled", told, "cancelled")
+    retire(core, _cancelled_error, "the operator was cancelled", told, "cancelled")
 
 
 _operators: weakref.WeakSet[Operator] = weakref.WeakSet()

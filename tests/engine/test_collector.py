@@ -136,6 +136,6 @@ def test_it_waits_until_many_that_were_started_have_had_their_first_turn():
         operator.start_all()
         assert not gc.isenabled()
         later = threading.Event()
-        operator._timers.call_later(settling_time(MANY), later.set)
+        operator._means.timers.call_later(settling_time(MANY), later.set)
         assert later.wait(10)
         assert gc.isenabled()

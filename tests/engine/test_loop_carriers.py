@@ -270,7 +270,7 @@ def test_a_worker_that_a_signal_handler_has_begun_as_well_is_not_driven_twice(mo
             others_turn.set()
 
         async def start(ctx):
-            crew = op._host._crew
+            crew = op._means.host._crew
             begin = crew._begin_slot
 
             def interrupted(runner):

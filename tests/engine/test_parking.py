@@ -284,7 +284,7 @@ def test_what_a_forked_child_settles_wakes_nobody_in_its_parent():
     with Operator() as op:
         op.add_handler("w", done, ONLY)
         receipt = op.dispatch("w", "never handled")
-        alarm = by_what(op._parking)
+        alarm = by_what(op._means.parking)
         receipt.add(alarm)  # as of a thread that waits
         assert in_a_child(lambda: receipt.done() and not alarm.is_open)
         assert not is_woken(alarm)

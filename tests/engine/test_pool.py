@@ -43,7 +43,7 @@ class World:
 
     def carriers(self):
         """Return how many threads its pool has, without the watch."""
-        return 0 if self.op._pool is None else len(self.op._pool.crew.carriers)
+        return 0 if self.op._means.pool is None else len(self.op._means.pool.crew.carriers)
 
     def block(self, seconds):
         """Return a handler that blocks once, for so long."""
@@ -160,7 +160,7 @@ def test_the_last_thread_goes_when_no_worker_runs_any_more(seed):
         world.machine.sleep(1)
         world.op.stop_all().result()
         world.machine.sleep(2 * RETIRED_AFTER)
-        assert not world.op._pool._watch._runs
+        assert not world.op._means.pool._watch._runs
         assert world.carriers() == 0
         world.op.start_all()  # and comes back
         world.machine.sleep(1)
@@ -305,13 +305,13 @@ def test_what_is_due_comes_also_after_the_watch_ran_out_of_memory(seed, caplog):
     def scenario():
         world.add(1, tick)
         world.machine.sleep(0.5)
-        move_due = world.op._pool.move_due
+        move_due = world.op._means.pool.move_due
 
         def fails_once(now):
-            world.op._pool.move_due = move_due
+            world.op._means.pool.move_due = move_due
             raise MemoryError
 
-        world.op._pool.move_due = fails_once
+        world.op._means.pool.move_due = fails_once
         world.machine.sleep(1)
 
     world.run(scenario)
@@ -396,7 +396,7 @@ def test_who_starts_very_many_while_some_wait_takes_no_lock_of_the_pool_for_each
         world.machine.sleep(0.5)
         for number in range(500):
             world.op.add_handler(f"one-of-many-{number}", world.block(0), POOL)
-        world.op._pool.lock = noted = Noted(world.op._pool.lock)
+        world.op._means.pool.lock = noted = Noted(world.op._means.pool.lock)
         world.op.start_all()
         return noted.takers.count(threading.get_ident())
 
@@ -532,7 +532,7 @@ def _launch_before_a_rest(machine):
     op.start("blocks")
     machine.sleep(0.001)
     op.start("wakes")  # in line: the watch ticks, and slowly, as there is no further thread
-    pool = op._pool
+    pool = op._means.pool
     rests = pool.crew.rests
 
     def resting(carrier):
@@ -568,7 +568,7 @@ def _alert_often(machine):
         op.add_handler(name, pass_on, only)
         op.start(name)
     machine.sleep(1)
-    looks, watch = [], op._pool._watch
+    looks, watch = [], op._means.pool._watch
     look = watch._look
 
     def noted(**how):

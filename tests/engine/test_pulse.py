@@ -26,7 +26,7 @@ def test_a_loop_that_a_handler_blocks_answers_only_when_it_is_let_go():
         operator.start("block")
         blocked.wait()
         asked = pulse(operator)
-        operator._timers.call_later(0, timers_are_past.open)
+        operator._means.timers.call_later(0, timers_are_past.open)
         timers_are_past.wait()
         assert not asked.done()
         go_on.open()

@@ -84,7 +84,7 @@ def main(caller: str) -> None:
     held, let_go = threading.Event(), threading.Event()
 
     def hold():  # a fork comes while another thread is in the middle of a call
-        with op._lock, op._cores["stopped"].lock, op._pool.lock:
+        with op._lock, op._cores["stopped"].lock, op._means.pool.lock:
             held.set()
             let_go.wait()
 

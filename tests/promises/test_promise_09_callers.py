@@ -215,7 +215,7 @@ def test_a_signal_handler_may_make_a_call_in_the_middle_of_another(name, run_in)
 
 
 def _lock_of_pool(op):
-    return nullcontext() if op._pool is None else op._pool.lock
+    return nullcontext() if op._means.pool is None else op._means.pool.lock
 
 
 WAIT_FOR_THE_LOOP = {"ask an async one", "close", "close twice"}

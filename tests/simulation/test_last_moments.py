@@ -100,7 +100,7 @@ def _launch_late(machine: SimMachine) -> None:
     operator.start("early")
     starter = machine.start(lambda: operator.start("late"), "starter")
     launching.wait(machine, None)
-    loop = operator._loop_host()._crew.loop
+    loop = operator._means.loop_host()._crew.loop
     close_loop = loop.close
 
     def close_after_the_launch() -> None:
@@ -155,7 +155,7 @@ def _launch_in_the_last_round(machine: SimMachine) -> None:
         starter.join()
         await asyncio.sleep(0)  # the loop takes the call; who begins comes a round later
 
-    operator._loop_host()._crew.loop.shutdown_asyncgens = last_step
+    operator._means.loop_host()._crew.loop.shutdown_asyncgens = last_step
     close_at_once(operator)
     machine.sleep(1)
     assert late.status == "stopped"
@@ -201,8 +201,8 @@ def _launch_after_close(machine: SimMachine, run_in: str) -> None:
     starter.join()
     assert refused == ["worker late could not be started: the operator is closed"]
     assert late.status == "stopped"
-    assert operator._pool is None
-    assert operator._host is None
+    assert operator._means.pool is None
+    assert operator._means.host is None
 
 
 def test_a_message_that_is_being_taken_while_close_gives_up_has_an_outcome() -> None:
@@ -351,7 +351,7 @@ def _stop_while_another_starts(machine: SimMachine) -> None:
             go_on.wait(machine, None)
 
     operator = Operator(_machine=machine)
-    operator._shared_threads()._launched = Held()
+    operator._means.shared_threads()._launched = Held()
     for name, latch in launched.items():
         operator.add_handler(name, lambda ctx: none(100), Config(run_in="pool"))
         machine.start(lambda name=name: operator.start(name), f"starts {name}")
@@ -773,7 +773,7 @@ def _start_while_lining_up(machine: SimMachine) -> None:
     views = [
         operator.add_handler(name, lambda ctx: none(100), Config(run_in="pool")) for name in names
     ]
-    operator._shared_threads()._launched = Interrupted()
+    operator._means.shared_threads()._launched = Interrupted()
     operator.start("first")
     machine.sleep(1)
     assert [view.snapshot().handled for view in views] == [1, 1]

@@ -190,7 +190,7 @@ class Receipt(Latch):
                 self._park(latch, None)
 
     def _park(self, latch: Latch, limit: float | None, other: Latch | None = None) -> bool:
-        return self._core.operator._parking.wait(latch, limit, other)  # noqa: SLF001 - the engine's own door
+        return self._core.means.parking.wait(latch, limit, other)
 
     def delivery_latch(self) -> Latch:
         """Return what is set when the message is delivered or never will be."""

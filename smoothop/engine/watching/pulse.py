@@ -20,17 +20,16 @@ def pulse(operator: Operator) -> Completion:
         A completion that is done when both have come round to it: within milliseconds, or not
         before a handler lets go of the loop. It fails if the system gives no thread for timers.
     """
-    # The engine's own doors: what stands behind them is no user's business.
-    machine, timers = operator._machine, operator._timers  # noqa: SLF001
-    answered = Completion(machine, (), "the operator's pulse")
+    means = operator._means  # noqa: SLF001 - the engine's own door
+    answered = Completion(means.machine, (), "the operator's pulse")
 
     def ask_the_loop() -> None:
-        host = operator._host  # noqa: SLF001
+        host = means.host
         if host is None or not host.call_soon(answered.succeed):
             answered.succeed()
 
     try:
-        timers.call_later(0, ask_the_loop)
+        means.timers.call_later(0, ask_the_loop)
     except RuntimeError as error:
         answered.fail(SmoothopError(f"the operator's timers do not run: {error}"))
     return answered

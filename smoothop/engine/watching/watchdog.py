@@ -21,6 +21,7 @@ from smoothop.engine.worker.supervision import ABANDONED
 from smoothop.events import HANDLING, StuckEvent
 
 if TYPE_CHECKING:
+    from smoothop.engine.means import Means
     from smoothop.engine.operator import Operator
     from smoothop.engine.worker.core import WorkerCore
     from smoothop.engine.worker.run import Run
@@ -41,16 +42,16 @@ class Watchdog:
             for the whole process, so only who owns the process sets it.
     """
 
-    def __init__(self, operator: Operator) -> None:
+    def __init__(self, means: Means) -> None:
         self.alarm: Alarm | None = None
-        self._machine = operator._machine  # noqa: SLF001 - the operator hands its machine on
-        self._logger = operator._logger  # noqa: SLF001
+        self._machine = means.machine
+        self._logger = means.logger
         self._lock = self._machine.lock()
         self._runs: dict[Run, WorkerCore] = {}
         self._is_there = False
         self._waiter: Waiter | None = None
         self._ages: Ages[Slot | LoopBeat] = Ages()
-        self._beat = LoopBeat(operator)
+        self._beat = LoopBeat(means)
 
     def watch(self, core: WorkerCore, run: Run) -> None:
         """Look at the calls of `run` from now on."""
@@ -144,7 +145,7 @@ class Watchdog:
 
 def set_alarm(operator: Operator, alarm: Alarm) -> None:
     """Have `alarm` told by the operator's watchdog; for who owns the process."""
-    operator._watchdog.alarm = alarm  # noqa: SLF001 - the engine's own door
+    operator._means.watchdog.alarm = alarm  # noqa: SLF001 - the engine's own door
 
 
 def _limit(run: Run) -> float:

@@ -6,45 +6,41 @@ it. Only when a run is over, which its slots say themselves, can the next one be
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from smoothop.config import Config
 from smoothop.engine.completion import Completion, Told
-from smoothop.engine.messages.mailbox import Refusal
 from smoothop.engine.texts import typed_text
 from smoothop.engine.worker.history import noted
 from smoothop.engine.worker.run import Run
 from smoothop.engine.worker.slots import WorkerSlots
-from smoothop.errors import MessageDroppedError, SmoothopError
+from smoothop.errors import SmoothopError
 from smoothop.events import StopReason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from smoothop.engine.machine import Thread
+    from smoothop.engine.means import Means
     from smoothop.engine.operator import Operator
     from smoothop.engine.runners.process.recipe import Maker
     from smoothop.handlers import HandlerCalls
 
 
 class WorkerCore(WorkerSlots):
-    """One worker, whether it runs or not."""
+    """One worker, whether it runs or not; its end for good is in `retiring`."""
 
     __slots__ = ("_restarts", "_start_again", "started_at", "starts")
 
     def __init__(
         self,
         operator: Operator,
+        means: Means,
         name: str,
         calls: HandlerCalls,
         config: Config,
-        logger: logging.Logger,
         *,
         maker: Maker | None = None,
     ) -> None:
-        super().__init__(operator, name, calls, config, logger, maker=maker)
+        super().__init__(operator, means, name, calls, config, maker=maker)
         self.starts = 0
         self.started_at: float | None = None
         self._start_again = False
@@ -173,54 +169,6 @@ class WorkerCore(WorkerSlots):
             self._ask(run, announce=announce)
         return in_force
 
-    # -- its end
-
-    def retire(
-        self, refusal: Refusal, dropped: str, told: Told, reason: StopReason = "requested"
-    ) -> None:
-        """Stop it for good: it takes no message and no start any more, and what waits is dropped.
-
-        Args:
-            refusal: makes the error that refuses a start or a message from now on.
-            dropped: what the receipts of the messages that wait are told.
-            told: is told when it has stopped and all that is done.
-            reason: why it stops.
-        """
-        self.mailbox.refuse(refusal)
-        self.stop(_Retirement(self, dropped, told), reason)
-
-    def retired(self, dropped: str) -> None:
-        """It has stopped for good."""
-        self.drop_waiting(dropped)
-        self.end_streams()
-
-    def drop_waiting(self, why: str) -> None:
-        """Settle the receipts of all messages that wait."""
-        # One after the other: close, too, may come to do so, and this thread may be held up.
-        while (receipt := self.mailbox.take()) is not None:
-            receipt.settle(None, (MessageDroppedError, f"worker {self.name}: {why}"))
-
-    def abandon(self, why: str) -> None:
-        """Settle every receipt, that of the message being handled too: nobody waits any longer."""
-        self.abandoned = why
-        self.drop_waiting(why)
-        run = self.run
-        if run is not None:
-            for slot in run.slots:
-                self.drop_current(slot, why)
-
-    def forked(self, refusal: Refusal) -> None:
-        """Know, in a forked child, that nothing of this worker runs here and nobody answers."""
-        # Who holds it is not in this process.
-        self.lock = self.mailbox.lock = self.machine.lock()
-        self.mailbox.refuse(refusal)
-        self.abandon("it belongs to the process this one was forked from")
-        run, self.run = self.run, None
-        if run is not None:
-            run.stopping = True  # in case it was a handler of this worker that forked
-            run.call_attention()
-        self.end_streams()
-
     # -- inside
 
     def _new_run(self) -> Run | None:
@@ -243,7 +191,7 @@ class WorkerCore(WorkerSlots):
         self.tell_life("started", run.started_at)
         slot = run.slots[0]
         if run.config.stuck_after:
-            self.operator._watchdog.watch(self, run)  # noqa: SLF001 - the engine's own door
+            self.means.watchdog.watch(self, run)
         try:
             self.launch_slot(slot)
         except Exception as error:
@@ -285,7 +233,7 @@ class WorkerCore(WorkerSlots):
 
     def _conclude(self, run: Run) -> None:
         if run.config.stuck_after:
-            self.operator._watchdog.forget(run)  # noqa: SLF001 - the engine's own door
+            self.means.watchdog.forget(run)
         with self.lock:
             self.run = None
             # One that got no thread ends on that of the run before it, if it was to follow one.
@@ -308,19 +256,3 @@ class WorkerCore(WorkerSlots):
                 completion.succeed()
             else:
                 completion.fail(failure)
-
-
-class _Retirement:
-    """What is left to do when a worker has stopped for good; in place of a completion for it."""
-
-    __slots__ = ("_core", "_dropped", "_told")
-
-    def __init__(self, core: WorkerCore, dropped: str, told: Told) -> None:
-        self._core = core
-        self._dropped = dropped
-        self._told = told
-
-    def run_ended(self, threads: Collection[Thread]) -> None:
-        """See `Told.run_ended`."""
-        self._core.retired(self._dropped)
-        self._told.run_ended(threads)

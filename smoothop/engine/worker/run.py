@@ -115,8 +115,7 @@ class Run:
     def counting_budget(self) -> PanicBudget:
         """Return the budget, which the first panic makes."""
         if self.budget is None:
-            policies = self._core.operator._policies  # noqa: SLF001 - the engine's own door
-            self.budget = PanicBudget(policies.of(self.config))
+            self.budget = PanicBudget(self._core.means.policies.of(self.config))
         return self.budget
 
     def leave(self, reason: LeaveReason) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from smoothop.engine.texts import error_text
 from smoothop.engine.worker.context import AsyncContext, Context
 from smoothop.engine.worker.panics import panicked
+from smoothop.engine.worker.retiring import abandon
 from smoothop.engine.worker.supervision import (
     CALL,
     SET_UP,
@@ -160,7 +161,7 @@ class Slot:
                 self.receipt = receipt
                 # Note it, then read the flag; close sets the flag, then looks for what is noted.
                 if self.core.abandoned is not None:
-                    self.core.abandon(self.core.abandoned)
+                    abandon(self.core, self.core.abandoned)
                     return None
                 # Now it is delivered; here, for a call less for each message.
                 message, receipt.message = receipt.message, None

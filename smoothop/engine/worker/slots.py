@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from smoothop.engine.machine import alive
@@ -17,6 +16,7 @@ from smoothop.events import StopReason
 if TYPE_CHECKING:
     from smoothop.config import Config
     from smoothop.engine.machine import Thread
+    from smoothop.engine.means import Means
     from smoothop.engine.operator import Operator
     from smoothop.engine.runners.process.recipe import Maker
     from smoothop.engine.worker.run import Run
@@ -44,6 +44,7 @@ class WorkerSlots(WorkerNews):
         "calls",
         "failed",
         "handled_before",
+        "means",
         "operator",
         "pause",
         "run",
@@ -55,15 +56,16 @@ class WorkerSlots(WorkerNews):
     def __init__(
         self,
         operator: Operator,
+        means: Means,
         name: str,
         calls: HandlerCalls,
         config: Config,
-        logger: logging.Logger,
         *,
         maker: Maker | None,
     ) -> None:
-        super().__init__(operator._machine, name, config, logger)  # noqa: SLF001 - handed on
+        super().__init__(means.machine, name, config, means.logger)
         self.operator = operator
+        self.means = means
         self.calls = calls
         self.run: Run | None = None
         self.threads: tuple[Thread, ...] = ()
@@ -259,9 +261,9 @@ class WorkerSlots(WorkerNews):
             RuntimeError: the system gives no thread.
         """
         if self.calls.is_async:
-            self.operator._loop_host().launch(slot)  # noqa: SLF001 - the engine's own door
+            self.means.loop_host().launch(slot)
         elif slot.run.config.run_in == "pool":
-            self.operator._shared_threads().launch(slot)  # noqa: SLF001 - the same
+            self.means.shared_threads().launch(slot)
         elif slot.run.recipe is not None:
             from smoothop.engine.runners.process.runner import launch  # noqa: PLC0415 - as above
 

@@ -11,7 +11,7 @@ from smoothop.engine.texts import thread_stack
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from smoothop.engine.operator import Operator
+    from smoothop.engine.means import Means
     from smoothop.engine.worker.slot import Slot
 
 
@@ -30,8 +30,8 @@ class Blocker(NamedTuple):
 class LoopBeat:
     """Asks the loop of an operator to answer, from outside, again and again."""
 
-    def __init__(self, operator: Operator) -> None:
-        self._operator = operator
+    def __init__(self, means: Means) -> None:
+        self._means = means
         self._asked_at = 0.0
         self._answered = True
 
@@ -40,7 +40,7 @@ class LoopBeat:
         if not self._answered:
             task = self._task()
             return Blocker(self._asked_at, None if task is None else slot_of(task))
-        host = self._operator._host  # noqa: SLF001 - the engine's own door
+        host = self._means.host
         self._answered, self._asked_at = False, now
         if host is None or not host.call_soon(self._answer):
             self._answered = True
@@ -56,13 +56,13 @@ class LoopBeat:
 
     def stack(self) -> str:
         """Return where the loop's thread stands."""
-        host = self._operator._host  # noqa: SLF001
+        host = self._means.host
         return thread_stack(None if host is None else host.thread_ident)
 
     def _answer(self) -> None:
         self._answered = True
 
     def _task(self) -> Task[None] | None:
-        host = self._operator._host  # noqa: SLF001
+        host = self._means.host
         loop = None if host is None else host.loop
         return None if loop is None else sys.modules["asyncio"].current_task(loop)
