@@ -106,7 +106,8 @@ class PoolRunner:
         self.wake()
 
     def abandoned(self) -> None:
-        """See `Runner.abandoned`: nothing ends a call on a thread."""
+        """See `Runner.abandoned`: nothing ends a call on a thread, so the pool does without it."""
+        self._pool.abandon(self)
 
     def is_held(self) -> bool:
         """See `Runner.is_held`."""
