@@ -7,8 +7,8 @@ in its call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from smoothop._durations import seconds
 from smoothop.engine import logs
@@ -16,7 +16,7 @@ from smoothop.engine.runners.loop.beat import LoopBeat
 from smoothop.engine.texts import typed_text
 from smoothop.engine.waiting import Waiter
 from smoothop.engine.watching.stuck import Ages, Call, step_for
-from smoothop.engine.worker.replacing import replace
+from smoothop.engine.worker.replacing import MOST_ABANDONED, replace
 from smoothop.engine.worker.supervision import ABANDONED
 from smoothop.events import HANDLING, StuckEvent
 
@@ -51,6 +51,7 @@ class Watchdog:
         self._is_there = False
         self._waiter: Waiter | None = None
         self._ages: Ages[Slot | LoopBeat] = Ages()
+        self._not_replaced: dict[Slot, Call] = {}
         self._beat = LoopBeat(means)
 
     def watch(self, core: WorkerCore, run: Run) -> None:
@@ -92,6 +93,7 @@ class Watchdog:
                 if not runs:
                     self._is_there = False
                     self._ages = Ages()
+                    self._not_replaced.clear()
                     break
                 self._waiter = waiter = Waiter(self._machine)
             step = step_for(min(_limit(run) for run in runs))
@@ -116,6 +118,7 @@ class Watchdog:
                 calls[slot] = Call(since, _limit(run) + patience, held_up, receipt)
         if blocker is not None and blocker.slot not in calls:
             calls[self._beat] = Call(blocker.since, min(map(_limit, on_loop)) + step)
+        self._replace_now(runs, calls)
         for who, call in self._ages.look(now, step, calls).items():
             if isinstance(who, LoopBeat):
                 self._tell_blocked(who, now - call.since)
@@ -135,8 +138,16 @@ class Watchdog:
         core.log.stuck("handler stuck", stack, duration=duration)
         raw = (StuckEvent, core.name, self._machine.time(), duration, stack)
         core.publish(core.audience.stuck, raw)
-        if slot.run.config.on_stuck == "replace":
-            replace(core, slot, call.since, call.subject)  # type: ignore[arg-type]  # as put in above
+        if slot.run.config.on_stuck == "replace" and not _is_replaced(core, slot, call):
+            core.log.error("stuck slot is not replaced: %d are abandoned", MOST_ABANDONED)
+            self._not_replaced[slot] = call
+
+    def _replace_now(self, runs: Mapping[Run, WorkerCore], calls: Mapping[Any, Call]) -> None:
+        """Replace those that could not be when they were told, and are in that call still."""
+        for slot, call in self._not_replaced.copy().items():
+            goes_on = slot in calls and calls[slot].since == call.since
+            if not goes_on or _is_replaced(runs[slot.run], slot, call):
+                del self._not_replaced[slot]
 
     def _tell_blocked(self, beat: LoopBeat, duration: float) -> None:
         message, who, stack = "event loop blocked by %s", beat.blocked_by(), beat.stack()
@@ -146,6 +157,10 @@ class Watchdog:
 def set_alarm(operator: Operator, alarm: Alarm) -> None:
     """Have `alarm` told by the operator's watchdog; for who owns the process."""
     operator._means.watchdog.alarm = alarm  # noqa: SLF001 - the engine's own door
+
+
+def _is_replaced(core: WorkerCore, slot: Slot, call: Call) -> bool:
+    return replace(core, slot, call.since, call.subject)  # type: ignore[arg-type]  # as `_look` put it in
 
 
 def _limit(run: Run) -> float:
