@@ -13,6 +13,7 @@ from smoothop.engine.runners.pool.runner import CARRIED
 if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
     from smoothop.engine.runners.pool.pool import Pool
+    from smoothop.engine.worker.slot import Slot
 
 RETIRED_AFTER: Final = 5.0
 """Seconds without work after which a carrier ends; one stays while there are slots."""
@@ -157,6 +158,19 @@ class Crew:
         """Return the workers that hold a carrier now, each with its stack."""
         runners = [carrier.runner for carrier in self.carriers]
         return [(runner.name, runner.stack()) for runner in runners if runner is not None]
+
+    def holders(self) -> tuple[tuple[Slot, int], ...]:
+        """Return the slots that hold all threads there may be, as in `ThreadWait`.
+
+        None, if a thread can still come.
+        """
+        holders = []
+        for carrier in self.carriers:
+            runner = carrier.runner
+            if runner is None or runner.place is not CARRIED:
+                return ()
+            holders.append((runner.slot, carrier.turns))
+        return () if self.can_grow() else tuple(holders)
 
     def forget_all(self) -> None:
         """Know that there are no threads."""
