@@ -169,6 +169,7 @@ def _slot_dict(core: WorkerCore, slot: Slot) -> dict[str, Any]:
         "number": slot.number,
         "phase": slot.phase.value,
         "handling_since": _earliest(core, [_called_at(slot)]),
+        "starting_since": _earliest(core, [slot.since if slot.phase is STARTING else None]),
         "stuck": slot.is_stuck,
         "abandoned": slot.dismissed == ABANDONED,
     }
