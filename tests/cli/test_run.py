@@ -296,6 +296,20 @@ def test_an_unknown_variable_is_remarked_with_the_nearest(acme, tmp_path):
     )
 
 
+def test_a_name_that_switches_nothing_off_is_remarked_with_the_nearest(acme, tmp_path, write):
+    write("[plugins]\ndisable = ['plian', 'ACME.broken', 'ticker']\n")
+    variables = {"SMOOTHOP_DISABLE_PLUGINS": "acme-borken,crasher"}
+    for command in (("run", "nope"), ("config",), ("plugins",)):
+        ended = acme.smoothop(*command, cwd=tmp_path, variables=variables)
+        remarks = [line for line in ended.stderr.splitlines() if "nothing off" in line]
+        assert remarks == [
+            "smoothop: warning: SMOOTHOP_DISABLE_PLUGINS: 'acme-borken' switches nothing off; "
+            "did you mean 'acme-broken'?",
+            "smoothop: warning: smoothop.toml [plugins] disable: 'plian' switches nothing off; "
+            "did you mean 'plain'?",
+        ], command
+
+
 def test_a_variable_that_begins_with_the_name_of_a_hook_plugin_is_the_plugins(tmp_path):
     environment = Environment.create(tmp_path / "environment")
     files = {"acme_gauges.py": ""}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smoothop.assembly.assemble import Assembly, assemble
+from smoothop.assembly.disabled import slips
 from smoothop.assembly.plan import Plan, plan_all, plan_hook_plugins, plan_named, runnable_names
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.assembly.versions import own_version
@@ -151,6 +152,7 @@ def _assembled(
     if bool(names) is run_all:
         raise ProblemsError([Problem("run", _what_to_run(names, resolved, registry))])
     registry.load_plugins()  # they may add handlers
+    tell_warnings(slips(resolved, registry))
     plan = plan_all(resolved, registry) if run_all else plan_named(names, resolved, registry)
     plan.problems[:0] = resolved.problems
     plan_hook_plugins(plan, resolved, registry)
