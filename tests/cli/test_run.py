@@ -302,11 +302,12 @@ def test_a_name_that_switches_nothing_off_is_remarked_with_the_nearest(acme, tmp
     for command in (("run", "nope"), ("config",), ("plugins",)):
         ended = acme.smoothop(*command, cwd=tmp_path, variables=variables)
         remarks = [line for line in ended.stderr.splitlines() if "nothing off" in line]
+        places = ("SMOOTHOP_DISABLE_PLUGINS", "smoothop.toml [plugins] disable")
+        wrong = ("'acme-borken'", "'plian'")
+        meant = ("did you mean 'acme-broken'?", "did you mean 'plain'?")
         assert remarks == [
-            "smoothop: warning: SMOOTHOP_DISABLE_PLUGINS: 'acme-borken' switches nothing off; "
-            "did you mean 'acme-broken'?",
-            "smoothop: warning: smoothop.toml [plugins] disable: 'plian' switches nothing off; "
-            "did you mean 'plain'?",
+            f"smoothop: warning: {place}: {word} switches nothing off; {hint}"
+            for place, word, hint in zip(places, wrong, meant, strict=True)
         ], command
 
 
