@@ -60,7 +60,7 @@ def steps_stack(steps: object, thread: int | None) -> str:
     return frame_stack(frame for frame in frames if frame is not None)
 
 
-def awaited(steps: object) -> Iterator[object]:
+def awaited(steps: object) -> Iterator[Any]:
     """Yield a suspended coroutine, what it awaits, and so on."""
     while steps is not None:
         yield steps

@@ -349,16 +349,16 @@ def test_stacks_tell_the_tasks_of_the_event_loop_by_worker_also_while_it_is_bloc
         at_rest.release()
         await asyncio.sleep(3600)  # at rest
 
-    async def blocks():
-        blocked.set()
-        let_go.wait()  # it blocks
-
     class Spawner:
         async def polls(self):
             await rests()
 
         async def watches(self, ctx):
             await ctx.wait()
+
+        async def blocks(self):
+            blocked.set()
+            let_go.wait()  # it blocks
 
         def ended(self, task): ...
 
@@ -381,7 +381,7 @@ def test_stacks_tell_the_tasks_of_the_event_loop_by_worker_also_while_it_is_bloc
                     start(rests(), "stray")
                     start(rests(), "stray")
                 case "block":
-                    start(blocks(), "blocks")
+                    start(self.blocks(), "blocks")
                     start(rests(), "not begun")
             return done()
 
@@ -408,12 +408,12 @@ def test_stacks_tell_the_tasks_of_the_event_loop_by_worker_also_while_it_is_bloc
         "wait": ["waited for"],
         "shield": ["shielded"],
         "spawn": ["context", "method", "tells the handler"],
-        "block": [],
+        "block": ["blocks"],
     }
     assert stacks.workers["group"].count("# at rest") == 2
-    assert sorted(stacks.tasks) == ["blocks", "not begun", "stray", "stray (2)"]
+    assert sorted(stacks.tasks) == ["not begun", "stray", "stray (2)"]
     assert "# at rest" in stacks.tasks["stray (2)"]
-    assert "# it blocks" in stacks.tasks["blocks"]
+    assert "# it blocks" in stacks.workers["block"]
     assert "in rests" in stacks.tasks["not begun"]
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
-from types import BuiltinMethodType, CellType, FunctionType, MethodType
+from types import BuiltinMethodType, CellType, CoroutineType, FrameType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smoothop.engine.current import slot_of
@@ -23,6 +23,7 @@ from smoothop.engine.worker.context import AsyncContext
 if TYPE_CHECKING:
     from smoothop.engine.operator import Operator
     from smoothop.engine.worker.core import WorkerCore
+    from smoothop.engine.worker.slot import Slot
 
 Task = asyncio.Task[Any]
 
@@ -46,9 +47,9 @@ class LoopTask(NamedTuple):
 def tasks_of(operator: Operator) -> list[LoopTask]:
     """Return the tasks on the event loop, by name; from any thread, also if the loop is blocked.
 
-    A task belongs to a worker if that waits for it, if it is in a task group or a `gather` of
-    that worker's, if it was given the worker's context or runs a method of its handler, and if
-    all this is true of a task that waits for it.
+    A task belongs to a worker if that waits for it, or has it in a task group or a `gather`; if
+    it was given the worker's context, or runs or calls back a method of its handler; and if a
+    task of which all this is true waits for it, and so on.
     """
     host = operator._means.host  # noqa: SLF001 - the engine's own door
     loop = None if host is None else host.loop
@@ -66,7 +67,8 @@ def tasks_of(operator: Operator) -> list[LoopTask]:
 
 
 def _is_engines(task: Task) -> bool:
-    return getattr(task.get_coro(), "cr_code", None) in _OWN_CODE
+    steps = task.get_coro()
+    return isinstance(steps, CoroutineType) and steps.cr_code in _OWN_CODE
 
 
 def _unique(names: Iterable[str]) -> Iterator[str]:
@@ -77,20 +79,18 @@ def _unique(names: Iterable[str]) -> Iterator[str]:
 
 
 class _Owners:
-    """Finds out whose tasks are: by what leads, from one to the next, to a worker."""
+    """Finds out whose tasks are: by what leads, from one thing to the next, to a worker."""
 
-    def __init__(self, cores: Iterable[WorkerCore]) -> None:
-        self._cores = {id(core): core for core in cores}
-        shared = Counter(id(core.calls.handler) for core in self._cores.values())
-        self._by_handler: Mapping[int, WorkerCore] = {
-            id(core.calls.handler): core
-            for core in self._cores.values()
-            if shared[id(core.calls.handler)] == 1
+    def __init__(self, cores: Collection[WorkerCore]) -> None:
+        self._cores = cores
+        shared = Counter(id(core.calls.handler) for core in cores)
+        self._by_handler = {
+            handler: core for core in cores if shared[handler := id(core.calls.handler)] == 1
         }
 
     def owner(self, task: Task) -> str | None:
         """Return the name of the worker that `task` belongs to, if that can be told."""
-        ahead: list[object] = [task]
+        ahead: list[Any] = [task]
         seen = set()
         while ahead:
             thing = ahead.pop()
@@ -99,16 +99,19 @@ class _Owners:
             seen.add(id(thing))
             core = self._known(thing)
             if core is not None:
-                return core.name if id(core) in self._cores else None
-            ahead += _leads(thing)
-            if isinstance(thing, asyncio.Task):
+                return core.name if core in self._cores else None
+            if _is(thing, asyncio.Future):
+                ahead += _waiting(thing)
+            if _is(thing, asyncio.Task):
                 ahead += self._used(thing)
         return None
 
-    def _known(self, thing: object) -> WorkerCore | None:
-        if isinstance(thing, AsyncContext):
-            return thing._slot.core  # noqa: SLF001 - the engine's own
-        slot = slot_of(thing) if isinstance(thing, asyncio.Task) else None
+    def _known(self, thing: Any) -> WorkerCore | None:
+        slot: Slot | None = None
+        if _is(thing, AsyncContext):
+            slot = thing._slot  # noqa: SLF001 - the engine's own
+        elif _is(thing, asyncio.Task):
+            slot = slot_of(thing)
         return self._by_handler.get(id(thing)) if slot is None else slot.core
 
     def _used(self, task: Task) -> Iterator[object]:
@@ -117,41 +120,48 @@ class _Owners:
         A handler does only as the ``self`` of its method: who sets up an operator has them, too.
         """
         for steps in awaited(task.get_coro()):
-            for value in map(_content, gc.get_referents(steps)):
-                core = self._by_handler.get(id(value))
-                if isinstance(value, AsyncContext) or (core and _is_method(steps, value)):
+            for value in _variables(steps) if _is(steps, CoroutineType) else ():
+                is_handler = id(value) in self._by_handler and _is_method(steps, value)
+                if is_handler or _is(value, AsyncContext):
                     yield value
 
 
-def _is_method(steps: object, handler: object) -> bool:
-    code = getattr(steps, "cr_code", None)
-    method = code and getattr(type(handler), code.co_name, None)
-    return code is not None and getattr(method, "__code__", None) is code
+def _is(thing: object, kind: type) -> bool:
+    """Tell whether it is of that kind; `isinstance` has a lazy object make what it stands for."""
+    return issubclass(type(thing), kind)
 
 
-def _leads(thing: object) -> Iterator[object]:
-    """Yield what waits for a task or future, or holds it."""
-    if isinstance(thing, asyncio.TaskGroup):
-        yield thing._parent_task  # type: ignore[attr-defined]  # noqa: SLF001 - nothing else tells
-    elif isinstance(thing, asyncio.Future):
-        for callback, _ in thing._callbacks or ():  # noqa: SLF001 - the same
-            yield from _behind(callback)
+def _waiting(future: asyncio.Future[Any]) -> Iterator[object]:
+    """Yield what waits for a task or future, or holds it: what is told of its end.
+
+    asyncio's own callbacks are of all these kinds; that of a task group leads to its parent.
+    """
+    for callback, _ in future._callbacks or ():  # noqa: SLF001 - nothing else tells
+        if isinstance(callback, MethodType | BuiltinMethodType):
+            told: Any = callback.__self__
+            yield told._parent_task if _is(told, asyncio.TaskGroup) else told  # noqa: SLF001 - the same
+        elif isinstance(callback, partial):
+            yield from callback.args
+        elif isinstance(callback, FunctionType):
+            yield from map(_content, callback.__closure__ or ())
 
 
-def _behind(callback: object) -> Iterator[object]:
-    """Yield what is told by calling `callback`: asyncio's own are of all these kinds."""
-    if isinstance(callback, MethodType | BuiltinMethodType):
-        yield callback.__self__
-    elif isinstance(callback, partial):
-        yield from callback.args
-    elif isinstance(callback, FunctionType):
-        yield from map(_content, callback.__closure__ or ())
+def _variables(steps: CoroutineType[Any, Any, Any]) -> Iterable[object]:
+    """Return what the code of a coroutine has at hand."""
+    if steps.cr_running:  # then nobody else may look at its stack
+        frame: FrameType | None = steps.cr_frame
+        return () if frame is None else list(frame.f_locals.values())
+    # Not `f_locals`: up to Python 3.12 that keeps what the code lets go of until it ends.
+    return map(_content, gc.get_referents(steps))
+
+
+def _is_method(steps: CoroutineType[Any, Any, Any], handler: object) -> bool:
+    method = getattr(type(handler), steps.cr_code.co_name, None)
+    return getattr(method, "__code__", None) is steps.cr_code
 
 
 def _content(value: object) -> object:
-    if not isinstance(value, CellType):
-        return value
     try:
-        return value.cell_contents
+        return value.cell_contents if type(value) is CellType else value
     except ValueError:  # it is empty
         return None
