@@ -8,14 +8,14 @@ in its call.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from smoothop._durations import seconds
 from smoothop.engine import logs
 from smoothop.engine.runners.loop.beat import LoopBeat
 from smoothop.engine.texts import typed_text
 from smoothop.engine.waiting import Waiter
-from smoothop.engine.watching.stuck import Ages, Call, step_for
+from smoothop.engine.watching.stuck import SHORTEST_STEP, Ages, Call, step_for
 from smoothop.engine.worker.replacing import replace
 from smoothop.engine.worker.snapshots import recent_calls
 from smoothop.engine.worker.supervision import ABANDONED
@@ -31,11 +31,24 @@ if TYPE_CHECKING:
 SILENCE: Final = 0.5
 """Seconds by which the alarm is later than the watchdog: long enough for its thread to come on."""
 
+LAST_WORD: Final = 1.0
+"""The same for the alarm that ends the process: later than the one that tells why."""
+
 RETURNED: Final = "(it has returned before anybody could look where it stood)"
 """In place of the stack of a call that kept the interpreter's lock, and is over."""
 
 Alarm = Callable[[float | None], None]
 """Told at each look in how many seconds to ring, unless it is told again; ``None``: not at all."""
+
+
+class Alarms(NamedTuple):
+    """What rings when some code keeps the interpreter's lock, and with it the watchdog."""
+
+    tell: Alarm
+    """Tells where every thread stands."""
+
+    end: Alarm
+    """Ends the process: a worker is stuck that has ``on_stuck="exit"``."""
 
 
 class Watchdog:
@@ -44,13 +57,12 @@ class Watchdog:
     Attributes:
         blocked: the runs that cannot get on, as their event loop is blocked by something else than
             a call of `handle`; while that has been told.
-        alarm: rings when some code keeps the interpreter's lock, and with it the watchdog. It is
-            for the whole process, so only who owns the process sets it.
+        alarms: set by who owns the process, as they are for all of it.
     """
 
     def __init__(self, means: Means) -> None:
         self.blocked: Collection[Run] = ()
-        self.alarm: Alarm | None = None
+        self.alarms: Alarms | None = None
         self._machine = means.machine
         self._logger = means.logger
         self._lock = self._machine.lock()
@@ -62,8 +74,8 @@ class Watchdog:
 
     def watch(self, core: WorkerCore, run: Run) -> None:
         """Look at the calls of `run` from now on."""
-        if self.alarm is not None:  # its first call may keep the interpreter's lock at once
-            self.alarm(_limit(run) + SILENCE)
+        if self.alarms is not None:  # its first call may keep the interpreter's lock at once
+            self._set_alarms(self.alarms, [*self._runs, run], SHORTEST_STEP)
         with self._lock:
             self._runs[run] = core
             if self._is_there:
@@ -104,8 +116,8 @@ class Watchdog:
             step = step_for(min(_limit(run) for run in runs))
             self._look(runs, step)
             waiter.wait(step)
-        if self.alarm is not None:
-            self.alarm(None)
+        for alarm in self.alarms or ():
+            alarm(None)
 
     def _look(self, runs: dict[Run, WorkerCore], step: float) -> None:
         now, worked = self._machine.monotonic(), self._machine.processor_time()
@@ -134,9 +146,17 @@ class Watchdog:
                 self._tell_blocked(who, now - call.since, [runs[run] for run in self.blocked])
             else:
                 self._tell_stuck(runs[who.run], who, call)
-        if self.alarm is not None:
-            shortest = min(map(_limit, runs))
-            self.alarm(max(self._ages.next_in(shortest), 2 * step) + SILENCE)
+        if self.alarms is not None:
+            self._set_alarms(self.alarms, runs, step)
+
+    def _set_alarms(self, alarms: Alarms, runs: Collection[Run], step: float) -> None:
+        ending = [run for run in runs if run.config.on_stuck == "exit"]
+        for alarm, meant, silence in (
+            (alarms.tell, runs, SILENCE),
+            (alarms.end, ending, LAST_WORD),
+        ):
+            limit = min(map(_limit, meant), default=None)
+            alarm(None if limit is None else max(self._ages.next_in(limit), 2 * step) + silence)
 
     def _look_back(
         self, runs: dict[Run, WorkerCore], calls: dict[Slot | LoopBeat, Call], passed: float
@@ -184,9 +204,9 @@ class Watchdog:
         core.publish(core.audience.stuck, raw)
 
 
-def set_alarm(operator: Operator, alarm: Alarm) -> None:
-    """Have `alarm` told by the operator's watchdog; for who owns the process."""
-    operator._means.watchdog.alarm = alarm  # noqa: SLF001 - the engine's own door
+def set_alarms(operator: Operator, alarms: Alarms) -> None:
+    """Have `alarms` told by the operator's watchdog; for who owns the process."""
+    operator._means.watchdog.alarms = alarms  # noqa: SLF001 - the engine's own door
 
 
 def _limit(run: Run) -> float:
