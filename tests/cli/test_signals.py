@@ -6,6 +6,7 @@ import signal
 import subprocess
 from dataclasses import replace
 
+import pytest
 from support.environments import Environment
 from support.terminals import DEADLINE
 from support.wheels import build_wheel
