@@ -101,6 +101,16 @@ def test_a_stuck_worker_ends_the_run_with_exit_code_1_if_it_is_to(acme, tmp_path
     assert "Timeout (" not in child.text.partition("; stopping")[0]  # nobody keeps Python's lock
 
 
+@pytest.mark.parametrize("others", ["", "[workers.signaller]\nstuck_after = '1h'\n"])
+def test_one_that_keeps_the_interpreter_to_itself_ends_the_run_as_well(
+    odd, tmp_path, write, others
+):
+    write(f"{others}[workers.keeper]\nstuck_after = '200ms'\non_stuck = 'exit'\n")
+    with odd.on_pipe("run", "--all", cwd=tmp_path) as child:
+        assert child.wait() == 1
+    assert 'odd_keeper.py", line 3 in handle' in child.text
+
+
 def test_a_worker_that_is_not_critical_fails_alone(acme, tmp_path, write):
     write("[workers.ticker]\n[workers.crasher]\nmax_panic_attempts=1\n")
     with acme.on_pipe("run", "--all", cwd=tmp_path) as child:
