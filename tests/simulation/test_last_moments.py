@@ -458,6 +458,27 @@ def _stop_a_following_run(machine: SimMachine) -> None:
     operator.close()
 
 
+def test_a_start_that_a_close_refuses_is_nothing_that_did_not_stop() -> None:
+    with Carriers() as carriers:
+        for machine in machines(carriers):
+            machine.run(lambda machine=machine: _start_refused(machine))
+
+
+def _start_refused(machine: SimMachine) -> None:
+    operator = Operator(_machine=machine)
+    operator.add_handler("name", lambda ctx: none(10))
+
+    def start() -> None:
+        dawdle(machine, 40)
+        for _ in range(3):
+            with suppress(SmoothopError):
+                operator.start("name")
+
+    machine.start(start, "starter")
+    dawdle(machine, 40)
+    operator.close()
+
+
 def test_of_two_that_are_launched_beside_one_idle_thread_none_waits_for_the_other() -> None:
     with Carriers() as carriers:
         for machine in machines(carriers):

@@ -79,12 +79,14 @@ class WorkerCore(WorkerSlots):
             SmoothopError: it is being removed, or no thread could be started for it.
         """
         with self.lock:
-            if self.run is not None and self.mailbox.refusal is None:
+            if self.mailbox.refusal is not None:
+                raise self.mailbox.refusal()
+            if self.run is not None:
                 self._start_again = self._start_again or self.run.leaving
                 return
-            run = self._new_run() if self.run is None else None
+            run = self._new_run()
             if run is None:
-                raise self.mailbox.refusal()  # type: ignore[misc]  # there is one
+                raise self.mailbox.refusal()  # type: ignore[misc]  # by now there is one
         self._launch(run)
 
     def settled(self) -> Completion:
@@ -172,10 +174,11 @@ class WorkerCore(WorkerSlots):
     # -- inside
 
     def _new_run(self) -> Run | None:
-        """Make one, with the lock; ``None`` if the worker was retired."""
+        """Make one, with the lock; ``None`` if a signal handler has retired the worker meanwhile.
+
+        That saw no run to stop. None comes in between the next steps, as nothing is called there.
+        """
         self.run = run = Run(self)
-        # Not before: a signal handler that has retired it until now saw no run to stop. None comes
-        # in between the next steps, as nothing is called there.
         if self.mailbox.refusal is not None:
             self.run = None
             return None
