@@ -22,7 +22,7 @@ from smoothop import (
     StopTimeoutError,
     done,
 )
-from smoothop.engine.runners.process import attendant, calls, wire
+from smoothop.engine.runners.process import attendant, calls, dump, wire
 from smoothop.engine.runners.process.beginning import Beginning
 from smoothop.engine.runners.process.child import Child
 from smoothop.engine.runners.process.inside import messenger
@@ -574,13 +574,50 @@ def test_the_stack_is_the_childs(op, add, ask, tmp_path):
     assert "in do_pass" in stuck.value.stuck["w"]
 
 
-def test_a_child_that_cannot_say_where_it_stands_is_not_waited_for(op, add, ask, bell):
+@pytest.fixture
+def patient_with_dumps(monkeypatch):
+    """Give a child all the time of a test to write where it stands."""
+    monkeypatch.setattr(dump, "PATIENCE", DEADLINE)
+
+
+@pytest.mark.usefixtures("patient_with_dumps")
+def test_one_that_keeps_the_gil_is_shown_with_its_line_whenever_it_is_asked(op, add):
+    events = op.metrics(kinds=["stuck"])
+    worker = add(stuck_after=0.5, stop_grace=0.05)
+    op.dispatch("w", ("hold_the_gil",))
+    stack = events.get(DEADLINE).stack.splitlines()
+    assert stack[0] == '  File "<string>", line 1, in <module>'
+    assert stack[-2].endswith(", in hold_the_gil")
+    assert stack[-1].startswith("    ctypes.PyDLL(None).read(")
+    (slot,) = worker._core.run.slots
+    assert slot.stack().splitlines() == stack
+    with pytest.raises(StopTimeoutError) as stuck:
+        op.stop("w", timeout=0.05).result(DEADLINE)
+    assert ", in hold_the_gil" in stuck.value.stuck["w"]
+
+
+def test_one_that_takes_no_signal_either_is_not_waited_for(op, add, ask, bell):
     add(stop_grace=0.3)
     pid = pid_of(ask)
-    op.dispatch("w", ("ring_and_hold_the_gil",))
+    op.dispatch("w", ("ignore_and_hold_the_gil", dump.SIGNAL))
     assert bell.wait(DEADLINE)
     with pytest.raises(StopTimeoutError, match=f"child process {pid} did not say within 0.2 s"):
         op.stop("w", timeout=0.05).result(DEADLINE)
+
+
+def test_nor_is_one_that_was_stopped_and_nothing_is_harmed_when_it_goes_on(op, add, ask, tmp_path):
+    fifo = Fifo(tmp_path / "fifo")
+    worker = add()
+    pid = pid_of(ask)
+    inside = op.dispatch("w", ("pass", fifo.path))
+    assert inside.wait_delivered(DEADLINE)
+    os.kill(pid, signal.SIGSTOP)
+    (slot,) = worker._core.run.slots
+    assert f"child process {pid} did not say" in slot.stack()
+    os.kill(pid, signal.SIGCONT)
+    fifo.open()
+    inside.result(DEADLINE)
+    assert pid_of(ask) == pid
 
 
 def test_signals_from_elsewhere_are_left_to_the_parent(op, add, ask):
@@ -598,12 +635,12 @@ def test_a_stop_during_the_start_ends_it(op, add):
 # -- what it inherits
 
 
-def test_a_child_has_three_descriptors_and_its_two_sockets_and_passes_none_on(add, ask):
+def test_a_child_has_three_descriptors_and_three_to_its_parent_and_passes_none_on(add, ask):
     add()
     add("other")
     ask("echo", worker="other")
     own, grandchilds = ask("descriptors")
-    assert own == 6  # the sixth lists them
+    assert own == 7  # the seventh lists them
     assert grandchilds == 4
 
 

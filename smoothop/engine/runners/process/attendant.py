@@ -103,7 +103,10 @@ class Attendant:
 
         self._wish(lambda: self._ask_stack(tell))
         latch.wait(self._machine, PATIENCE)
-        return told[0] if told else self._child.exit or _no_answer(self._child.pid)
+        if told:
+            return told[0]
+        child = self._child
+        return child.exit or child.dump() or child.exit or _no_answer(child.pid)
 
     def _wish(self, wish: Callable[[], None]) -> None:
         self._wishes.append(wish)
