@@ -22,7 +22,7 @@ from smoothop import (
     StopTimeoutError,
     done,
 )
-from smoothop.engine.runners.process import attendant, calls, dump, wire
+from smoothop.engine.runners.process import attendant, calls, dump, escalation, wire
 from smoothop.engine.runners.process.beginning import Beginning
 from smoothop.engine.runners.process.child import Child
 from smoothop.engine.runners.process.inside import messenger
@@ -442,6 +442,41 @@ def test_a_child_that_closes_its_sockets_is_killed(op, add, ask):
     with pytest.raises(HandlerPanickedError, match="it had closed its connection to its parent"):
         ask("close_descriptors")
     assert ask("echo", 1) == (1,)
+
+
+def force_in(caplog):
+    """Return what was logged of force against children."""
+    return [
+        (one.getMessage(), one.reason)
+        for one in caplog.records
+        if one.getMessage() in ("terminating child process", "killing child process")
+    ]
+
+
+@pytest.mark.parametrize("message", [("exit", 3), ("crash",), ("close_descriptors",)])
+def test_one_that_dies_or_closes_its_sockets_is_not_said_to_have_been_asked(
+    add, ask, caplog, message
+):
+    add(stop_grace=0)
+    for _ in range(3):
+        with pytest.raises(HandlerPanickedError):
+            ask(*message)
+    assert force_in(caplog) == []
+
+
+def test_an_idle_one_that_becomes_another_program_is_killed_for_what_it_did(
+    add, ask, caplog, monkeypatch
+):
+    monkeypatch.setattr(escalation, "LAST_CHANCE", 0.05)
+    add(stop_grace=0)
+    pid = pid_of(ask)
+    ask("become_another_program_on", signal.SIGUSR1)
+    with until_it_is_logged("while idle"):
+        os.kill(pid, signal.SIGUSR1)
+    ((how, why),) = force_in(caplog)
+    assert how == "killing child process"
+    assert why.startswith("it had closed its connection to its parent, and did not end within")
+    assert pid_of(ask) != pid
 
 
 # -- stopping

@@ -16,7 +16,7 @@ from smoothop.engine.runners.process.attendant import Attendant
 from smoothop.engine.runners.process.beginning import beginning
 from smoothop.engine.runners.process.carried import arrived
 from smoothop.engine.runners.process.child import Child, UnreadError
-from smoothop.engine.runners.process.exits import ChildDiedError
+from smoothop.engine.runners.process.exits import HAD_CLOSED, ChildDiedError
 from smoothop.engine.runners.process.orders import Order, is_light
 from smoothop.results import HandleResult, fail
 
@@ -251,7 +251,7 @@ class ChildCalls:
         attendant = self._attendant
         assert attendant is not None  # noqa: S101 - every child has one
         if not attendant.gone.wait(self._core.machine, _LAST_BREATH):
-            child.kill("it had closed its connection to its parent")
+            child.kill(HAD_CLOSED)
             attendant.gone.wait(self._core.machine, None)
         self._died = None  # who asks tells it
         return child.exit or ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from smoothop.engine.runners.process.dump import Dump
-from smoothop.engine.runners.process.exits import exit_text
+from smoothop.engine.runners.process.exits import HAD_CLOSED, exit_text
 from smoothop.engine.runners.process.orders import Order
 from smoothop.engine.runners.process.side import Side
 from smoothop.engine.runners.process.wire import END, Link, packed
@@ -154,7 +154,7 @@ class Child:
         try:
             code = self._process.wait(_LAST_BREATH)
         except subprocess.TimeoutExpired:
-            self.kill("it had closed its connection to its parent")
+            self.kill(HAD_CLOSED)
             code = self._process.wait()
         self.exit = exit_text(self.pid, code) + (f": {self._why}" if self._why else "")
         self._orders.hang_up()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+from typing import Final
 
 from smoothop.errors import SmoothopError
+
+HAD_CLOSED: Final = "it had closed its connection to its parent"
+"""Why one is killed that goes on without the parent."""
 
 
 class ChildDiedError(SmoothopError):
