@@ -364,6 +364,28 @@ def test_a_child_that_dies_over_a_message_is_a_panic_that_says_how(op, add, ask,
     assert worker.snapshot().panics == 1
 
 
+@pytest.fixture
+def sigchld_ignored():
+    """Let the system reap children itself, as soon as they have ended."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.usefixtures("sigchld_ignored")
+@pytest.mark.parametrize("message", [("exit", 3), ("kill", signal.SIGKILL)])
+def test_how_it_died_is_not_made_up_where_the_system_does_not_say(op, add, ask, message):
+    worker = add()
+    pid = pid_of(ask)
+    with pytest.raises(HandlerPanickedError) as panicked:
+        ask(*message)
+    how = f"child process {pid} has ended, and the system did not say how: SIGCHLD is ignored, or"
+    assert str(panicked.value).startswith(f"worker w: handler panicked: {how}")
+    assert ask("echo", 1) == (1,)
+    op.stop("w").result(DEADLINE)
+    assert worker.snapshot().panics == 1
+
+
 def test_one_that_is_stuck_with_a_message_is_killed_if_it_is_to_be_replaced(op, add, ask, tmp_path):
     add(stuck_after=0.2, on_stuck="replace", panic_backoff=0.001)
     before = pid_of(ask)

@@ -152,15 +152,21 @@ class Child:
     def reap(self) -> None:
         """Wait for its end, which is due, and end every `answer`."""
         try:
-            code = self._process.wait(_LAST_BREATH)
+            code = self._exit_code(_LAST_BREATH)
         except subprocess.TimeoutExpired:
             self.kill(HAD_CLOSED)
-            code = self._process.wait()
+            code = self._exit_code()
         self.exit = exit_text(self.pid, code) + (f": {self._why}" if self._why else "")
         self._orders.hang_up()
         self._dump.close()
         if self.ended is not None:
             os.close(self.ended)
+
+    def _exit_code(self, timeout: float | None = None) -> int | None:
+        """Wait for its end; return its exit code, or ``None`` if the system does not say."""
+        is_known = _has_exit_code(self.pid)
+        # Popen takes one that nobody can know any more for 0.
+        return self._process.wait(timeout) or (0 if is_known else None)
 
 
 def _spawn(name: str, orders: int, side: int, dump: int) -> subprocess.Popen[bytes]:
@@ -177,6 +183,16 @@ def _spawn(name: str, orders: int, side: int, dump: int) -> subprocess.Popen[byt
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _has_exit_code(pid: int) -> bool:
+    """Tell whether the system keeps the exit code of a child, or will, until it is reaped."""
+    if hasattr(os, "waitid"):
+        try:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+    return True
 
 
 def _end_descriptor(pid: int) -> int | None:
