@@ -22,8 +22,10 @@ from smoothop import (
     StopTimeoutError,
     done,
 )
+from smoothop.engine.machine import SYSTEM
 from smoothop.engine.runners.process import attendant, calls, dump, escalation, wire
 from smoothop.engine.runners.process.beginning import Beginning
+from smoothop.engine.runners.process.bell import Bell
 from smoothop.engine.runners.process.child import Child
 from smoothop.engine.runners.process.inside import messenger
 from smoothop.engine.runners.process.inside.termination import Termination
@@ -123,7 +125,7 @@ def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, 
 
 
 def test_one_whose_death_is_not_told_yet_when_a_message_comes_is_a_panic_too(
-    op, add, ask, monkeypatch
+    op, add, ask, caplog, monkeypatch
 ):
     reap, reaped, waits = Child.reap, threading.Event(), threading.Event()
 
@@ -147,6 +149,8 @@ def test_one_whose_death_is_not_told_yet_when_a_message_comes_is_a_panic_too(
         assert reaped.wait(DEADLINE)
         assert ask("echo", 1) == (1,)
         assert f"child process {pid} was killed by SIGKILL" in panics.get(DEADLINE).error
+    (record,) = [one for one in caplog.records if "while idle" in one.getMessage()]
+    assert record.error == f"child process {pid} was killed by SIGKILL"
 
 
 def test_children_that_die_idle_use_up_the_panics(op, add, ask):
@@ -361,6 +365,32 @@ def test_a_child_that_dies_over_a_message_is_a_panic_that_says_how(op, add, ask,
     assert str(panicked.value) == f"worker w: handler panicked: child process {pid} {how}"
     assert type(panicked.value.__cause__).__name__ == "ChildDiedError"
     assert pid_of(ask) != pid
+    assert worker.snapshot().panics == 1
+
+
+def test_one_that_dies_at_once_over_what_it_was_handed_was_not_idle(add, ask, caplog, monkeypatch):
+    lies_down, listen, handle = threading.Event(), Bell.listen, calls.ChildCalls.handle
+    handed = []
+
+    def listening(bell, ear):
+        lies_down.set()
+        return listen(bell, ear)
+
+    def handling(child_calls, context):
+        if context.message == ("exit", 3):
+            handed.append(child_calls._given)
+            assert child_calls._attendant.gone.wait(SYSTEM, DEADLINE)
+        return handle(child_calls, context)
+
+    monkeypatch.setattr(Bell, "listen", listening)
+    monkeypatch.setattr(calls.ChildCalls, "handle", handling)
+    worker = add()
+    assert lies_down.wait(DEADLINE)
+    with pytest.raises(HandlerPanickedError, match="ended with exit code 3"):
+        ask("exit", 3)
+    assert handed != [None]
+    assert ask("echo", 1) == (1,)
+    assert [one for one in caplog.records if "while idle" in one.getMessage()] == []
     assert worker.snapshot().panics == 1
 
 
