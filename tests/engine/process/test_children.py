@@ -114,6 +114,24 @@ def test_a_child_that_dies_idle_is_a_panic_at_once_without_a_loss(op, add, ask, 
     assert record.error == how
 
 
+def test_one_that_dies_while_its_worker_is_paused_is_a_panic_at_once_and_the_pause_goes_on(
+    op, add, ask, caplog, tmp_path
+):
+    notes = tmp_path / "notes"
+    worker = add(notes=notes)
+    first = pid_of(ask)
+    op.pause("w")
+    with worker.metrics(kinds={"panic"}) as panics:
+        kill_idle(op, first, caplog)
+        assert f"child process {first} was killed by SIGKILL" in panics.get(DEADLINE).error
+    waiting = op.dispatch("w", ("facts",))
+    assert lines(notes) == ["setup"]
+    op.resume("w")
+    assert waiting.result(DEADLINE)[-1] != first
+    assert lines(notes) == ["setup", "setup"]
+    assert worker.snapshot().panics == 1
+
+
 def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, ask):
     worker = add()
     with worker.metrics(kinds={"panic"}) as panics:
