@@ -181,7 +181,8 @@ class WorkerSnapshot:
         paused_since: when it was paused, in seconds since the epoch; ``None`` if it is not.
         paused_by: who paused it, as they called themselves.
         slots: what each slot is doing: dicts with ``number``, ``phase``, ``handling_since``,
-            ``stuck`` and ``abandoned``; none while it does not run.
+            ``starting_since`` (when the running `setup` began), ``stuck`` and ``abandoned``; none
+            while it does not run.
         history: the latest things that happened to it, the oldest first: dicts with ``time``,
             ``event`` (``"started"``, ``"stopped"``, ``"panic"``, ``"paused"``, ``"resumed"``,
             ``"config changed"``, ``"stuck"``) and ``detail``.

@@ -8,11 +8,14 @@ alarm needs neither, because its handlers are functions of the C library.
 from __future__ import annotations
 
 import faulthandler
+import math
 import signal
 import sys
 import threading
 import time
 from contextlib import suppress
+from functools import cache
+from typing import Any
 
 _TO_TELL = 0.1
 """Seconds before the end at which is told where every thread stands."""
@@ -60,6 +63,62 @@ def _look() -> None:
     now = time.monotonic()
     if now > _tells_at:
         _found_told_at = now
+
+
+def end_after_work(seconds: float | None) -> None:
+    """End the process with exit code 1 once it has worked that long, unless called again by then.
+
+    It is for code that keeps the interpreter's lock for ever. Processor time is counted, that of
+    all threads: none passes while the process is suspended. `None` takes it back. Does nothing
+    where the system has no such timer, or when somebody else handles SIGHUP, which it takes.
+    """
+    if seconds is None and not _work_timer.cache_info().currsize:
+        return
+    timer = _work_timer()
+    if timer is None or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        return
+    library, ident, spec = timer
+    fraction, whole = math.modf(0.0 if seconds is None else max(seconds, _TO_TELL))
+    given = spec(0, 0, int(whole), int(fraction * 1e9))
+    import ctypes  # noqa: PLC0415 - there is one, or there were no timer
+
+    # A handler of C gets the number of its signal and nothing else: 1, which is the exit code.
+    handler = None if seconds is None else ctypes.cast(library._exit, ctypes.c_void_p)  # noqa: SLF001
+    library.signal(signal.SIGHUP, handler)
+    library.timer_settime(ident, 0, ctypes.byref(given), None)
+
+
+@cache
+def _work_timer() -> tuple[Any, Any, Any] | None:
+    """Make a timer of the process's work; ``None`` where there can be none."""
+    try:
+        import ctypes  # noqa: PLC0415 - not every Python has it
+
+        library = ctypes.CDLL(None)
+
+        class Event(ctypes.Structure):
+            _fields_ = (
+                ("value", ctypes.c_void_p),
+                ("signal", ctypes.c_int),
+                ("how", ctypes.c_int),
+                ("rest", ctypes.c_byte * 48),
+            )
+
+        class Spec(ctypes.Structure):
+            _fields_ = tuple(
+                (name, ctypes.c_long) for name in ("every", "every_ns", "after", "after_ns")
+            )
+
+        library.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+        library.signal.restype = ctypes.c_void_p
+        ident = ctypes.c_void_p()
+        event = Event(signal=signal.SIGHUP)
+        clock = time.CLOCK_PROCESS_CPUTIME_ID
+        if library.timer_create(clock, ctypes.byref(event), ctypes.byref(ident)):
+            return None
+    except (ImportError, AttributeError):
+        return None
+    return library, ident, Spec
 
 
 def arm(seconds: float) -> None:

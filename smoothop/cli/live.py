@@ -70,6 +70,12 @@ def _handling(known: Snapshot) -> str:
     return f"{how} for {span(max(0.0, known['time'] - min(since)))}"
 
 
+def _starting(known: Snapshot) -> str:
+    since = [began for slot in known.get("slots") or () if (began := _begun(slot)) is not None]
+    # One without: its code has not begun, or an older operator does not tell.
+    return f"starting for {span(max(0.0, known['time'] - min(since)))}" if since else "starting"
+
+
 def _backoff(known: Snapshot) -> str:
     limit = known["config"].get("max_panic_attempts") or 0
     of = f" of {limit}" if limit else ""
@@ -89,7 +95,7 @@ _BY_PHASE: Final[dict[str, Callable[[Snapshot], str]]] = {
     "handling": _handling,
     "backoff": _backoff,
     "idle": _idle,
-    "starting": lambda known: f"starting for {_since(known, 'started_at')}",
+    "starting": _starting,
     "stopping": lambda _: "stopping: it was asked to, and has not left its handler yet",
 }
 
@@ -108,13 +114,19 @@ def _in(known: Snapshot) -> str:
 def _slots(known: Snapshot, stacks: str) -> Iterator[str]:
     slots = known.get("slots") or ()
     for slot in slots if len(slots) > 1 else ():
-        since = slot["handling_since"]
+        since = _begun(slot)
         words = [slot["phase"], *([] if since is None else [f"for {span(known['time'] - since)}"])]
         words += ["stuck"] if slot["stuck"] else []
         if slot["abandoned"]:
             where = last_place(_by_slot(stacks).get(slot["number"], "a line that is not known"))
             words += [f"and abandoned: replaced, but its code still runs, at {where}"]
         yield _fact(f"slot {slot['number']}", " ".join(words))
+
+
+def _begun(slot: Mapping[str, Any]) -> float | None:
+    """Return when the call of `setup` or `handle` began that the slot is in, if that is told."""
+    begun: float | None = slot["handling_since"] or slot.get("starting_since")
+    return begun
 
 
 def _busy(known: Snapshot) -> list[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from smoothop.cli import last_resort
 from smoothop.cli.exit_codes import ExitCode
-from smoothop.engine.watching.watchdog import set_alarm
+from smoothop.engine.watching.watchdog import Alarms, set_alarms
 from smoothop.errors import SmoothopError, StopTimeoutError
 from smoothop.events import LifecycleEvent, StuckEvent
 
@@ -72,7 +72,7 @@ class Service:
 
     def _start(self) -> None:
         # What keeps the interpreter's lock keeps the watchdog from telling of it, and everybody.
-        set_alarm(self._operator, last_resort.tell_in)
+        set_alarms(self._operator, Alarms(last_resort.tell_in, last_resort.end_after_work))
         stream = self._operator.metrics(kinds=("lifecycle", "stuck"))
         threading.Thread(
             target=self._watch, args=(stream,), name="smoothop-watch", daemon=True

@@ -105,12 +105,15 @@ class Stacks:
     """Where all code stands, as texts of tracebacks.
 
     Attributes:
-        workers: name of each worker that runs -> its stack.
+        workers: name of each worker that runs -> its stack, and then those of its tasks.
         threads: name of each other thread -> its stack.
+        tasks: name of each other task of the event loop that async workers run on -> its stack;
+            with a number where several have the same name.
     """
 
     workers: dict[str, str]
     threads: dict[str, str]
+    tasks: dict[str, str]
 
 
 def read(kind: type[T], document: dict[str, Any]) -> T:

@@ -93,6 +93,9 @@ class Machine(Protocol):
     time: Callable[[], float]
     """Seconds since the epoch, for people to read; it may jump."""
 
+    processor_time: Callable[[], float]
+    """Seconds for which this process has worked, on all cores; none pass while it is suspended."""
+
     lock: Callable[[], Guard]
     """A lock that guards state. Reentrant: a signal handler may come in between."""
 
@@ -125,6 +128,7 @@ class SystemMachine:
     """The real one."""
 
     monotonic = staticmethod(time.monotonic)
+    processor_time = staticmethod(time.process_time)
     time = staticmethod(time.time)
     lock: Callable[[], Guard] = staticmethod(threading.RLock)  # type: ignore[assignment]  # `_is_owned`
     gate: Callable[[], Lock] = staticmethod(threading.Lock)

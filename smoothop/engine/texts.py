@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any, Final
 
@@ -49,18 +49,22 @@ def thread_stack(ident: int | None) -> str:
     return "(the thread has ended)" if frame is None else frame_stack([frame])
 
 
-def awaited_frames(awaitable: object) -> list[FrameType]:
-    """Return where a suspended coroutine stands: its frame, then those of what it awaits.
+def steps_stack(steps: object, thread: int | None) -> str:
+    """Return where a coroutine stands that is driven on that thread, as a traceback's text.
 
-    ``Task.get_stack`` gives only the first of them, which is never the line that hangs.
+    ``Task.get_stack`` gives only its first frame, which is never the line that hangs.
     """
-    frames = []
-    while awaitable is not None:
-        frame = _first(awaitable, "cr_frame", "gi_frame", "ag_frame")
-        if frame is not None:
-            frames.append(frame)
-        awaitable = _first(awaitable, "cr_await", "gi_yieldfrom", "ag_await")
-    return frames
+    if _first(steps, "cr_running", "gi_running"):
+        return thread_stack(thread)  # it holds up the whole loop
+    frames = (_first(each, "cr_frame", "gi_frame", "ag_frame") for each in awaited(steps))
+    return frame_stack(frame for frame in frames if frame is not None)
+
+
+def awaited(steps: object) -> Iterator[Any]:
+    """Yield a suspended coroutine, what it awaits, and so on."""
+    while steps is not None:
+        yield steps
+        steps = _first(steps, "cr_await", "gi_yieldfrom", "ag_await")
 
 
 def frame_stack(frames: Iterable[FrameType]) -> str:

@@ -101,6 +101,10 @@ class SimMachine:
         """See `Machine.time`."""
         return (self._scheduler.now + self._wall) / NANOSECONDS
 
+    def processor_time(self) -> float:
+        """See `Machine.processor_time`: simulated threads take none."""
+        return 0.0
+
     def lock(self) -> SimLock:
         """See `Machine.lock`."""
         return SimLock(self._scheduler)

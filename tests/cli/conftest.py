@@ -120,6 +120,10 @@ os.kill(os.getpid(), signal.SIGTERM)
 def handle(ctx):
     return none(3600)
 """
+KEEPER = """
+def handle(ctx):
+    sum(range(10 ** 15))  # for days, and without a step of the interpreter
+"""
 CHATTY = "print('this is not data')\nfrom acme_workers import Ticker\n"
 
 
@@ -206,6 +210,7 @@ def odd(tmp_path_factory):
         "odd_signaller.py": SIGNALLER,
         "odd_early.py": EARLY,
         "odd_chatty.py": CHATTY,
+        "odd_keeper.py": KEEPER,
         "acme_workers.py": WORKERS,
     }
     handlers = {
@@ -213,6 +218,7 @@ def odd(tmp_path_factory):
         "signaller": "odd_signaller:handle",
         "early": "odd_early:handle",
         "chatty": "odd_chatty:Ticker",
+        "keeper": "odd_keeper:handle",
     }
     wheel = build_wheel(
         root, "odd", "1", files=files, entry_points={"smoothoperator.handlers": handlers}

@@ -26,6 +26,7 @@ KNOWN = {
     "stuck": False,
     "config": {"max_panic_attempts": 5, "message_only": False},
 }
+STARTING = {"number": 0, "phase": "starting", "handling_since": None}
 STOPPED = {"status": "stopped", "phase": "stopped", "stopped_at": 940.0}
 
 
@@ -44,7 +45,9 @@ STOPPED = {"status": "stopped", "phase": "stopped", "stopped_at": 940.0}
             {"phase": "handling", "handling_since": 930.0, "stuck": True},
             "stuck in handle for 1m10s",
         ),
-        ({"phase": "starting", "started_at": 998.0}, "starting for 2s"),
+        ({"phase": "starting", "slots": [STARTING | {"starting_since": 998.0}]}, "starting for 2s"),
+        ({"phase": "starting", "slots": [STARTING | {"starting_since": None}]}, "starting"),
+        ({"phase": "starting", "slots": [STARTING]}, "starting"),
         (
             {"phase": "stopping"},
             "stopping: it was asked to, and has not left its handler yet",

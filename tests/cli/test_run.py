@@ -101,6 +101,16 @@ def test_a_stuck_worker_ends_the_run_with_exit_code_1_if_it_is_to(acme, tmp_path
     assert "Timeout (" not in child.text.partition("; stopping")[0]  # nobody keeps Python's lock
 
 
+@pytest.mark.parametrize("others", ["", "[workers.signaller]\nstuck_after = '1h'\n"])
+def test_one_that_keeps_the_interpreter_to_itself_ends_the_run_as_well(
+    odd, tmp_path, write, others
+):
+    write(f"{others}[workers.keeper]\nstuck_after = '200ms'\non_stuck = 'exit'\n")
+    with odd.on_pipe("run", "--all", cwd=tmp_path) as child:
+        assert child.wait() == 1
+    assert 'odd_keeper.py", line 3 in handle' in child.text
+
+
 def test_a_worker_that_is_not_critical_fails_alone(acme, tmp_path, write):
     write("[workers.ticker]\n[workers.crasher]\nmax_panic_attempts=1\n")
     with acme.on_pipe("run", "--all", cwd=tmp_path) as child:
@@ -294,6 +304,21 @@ def test_an_unknown_variable_is_remarked_with_the_nearest(acme, tmp_path):
     assert "SMOOTHOP_GRACES means nothing to smoothop; did you mean 'SMOOTHOP_GRACE'?" in (
         ended.stderr
     )
+
+
+def test_a_name_that_switches_nothing_off_is_remarked_with_the_nearest(acme, tmp_path, write):
+    write("[plugins]\ndisable = ['plian', 'ACME.broken', 'ticker']\n")
+    variables = {"SMOOTHOP_DISABLE_PLUGINS": "acme-borken,crasher"}
+    for command in (("run", "nope"), ("config",), ("plugins",)):
+        ended = acme.smoothop(*command, cwd=tmp_path, variables=variables)
+        remarks = [line for line in ended.stderr.splitlines() if "nothing off" in line]
+        places = ("SMOOTHOP_DISABLE_PLUGINS", "smoothop.toml [plugins] disable")
+        wrong = ("'acme-borken'", "'plian'")
+        meant = ("did you mean 'acme-broken'?", "did you mean 'plain'?")
+        assert remarks == [
+            f"smoothop: warning: {place}: {word} switches nothing off; {hint}"
+            for place, word, hint in zip(places, wrong, meant, strict=True)
+        ], command
 
 
 def test_a_variable_that_begins_with_the_name_of_a_hook_plugin_is_the_plugins(tmp_path):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from dataclasses import replace
 
+import pytest
 from support.environments import Environment
 from support.terminals import DEADLINE
 from support.wheels import build_wheel
@@ -198,8 +199,12 @@ def test_signals_are_noticed_before_anything_that_takes_time_is_imported(acme):
     }
 
 
-def test_no_handler_is_blamed_for_the_time_in_which_the_process_was_suspended(acme, tmp_path):
-    (tmp_path / "smoothop.toml").write_text(TALKER.format(0.5))
+@pytest.mark.parametrize("on_stuck", ["report", "exit"])
+def test_no_handler_is_blamed_for_the_time_in_which_the_process_was_suspended(
+    acme, tmp_path, on_stuck
+):
+    stuck = f"0.5\non_stuck = {on_stuck!r}"
+    (tmp_path / "smoothop.toml").write_text(TALKER.format(stuck))
     with acme.on_pipe("run", "talker", cwd=tmp_path) as child:
         child.read_until("said hello")
         child.hold(1.5)

@@ -587,6 +587,7 @@ def test_a_kind_of_event_that_does_not_exist_is_wrong_usage(operator):
 def test_stacks_are_grouped_by_worker(operator):
     stacks = operator.json("stacks")
     assert "ctx.wait()" in stacks["workers"]["waiter"]
+    assert stacks["tasks"] == {}
     assert "waiter:" in operator("stacks").stdout.splitlines()
 
 

@@ -69,6 +69,21 @@ def test_wrong_arguments_are_told_as_run_tells_them(acme, tmp_path, write):
     assert [ended.stdout for ended in (unknown, both, soon)] == ["", "", ""]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tikcer",), "no worker or handler 'tikcer'; did you mean 'ticker'?"),
+        (("--all", "--http", "0.0.0.0:8080"), "http: 0.0.0.0 can be reached from elsewhere"),
+        (("--all", "--log-level", "loud"), "--log-level: one of "),
+        (("--all", "--http", "127.0.0.1:1", "--no-control"), "there is no control server"),
+    ],
+)
+def test_what_run_would_refuse_is_refused_at_once(acme, tmp_path, arguments, said):
+    told = [acme.smoothop(name, *arguments, cwd=tmp_path) for name in ("systemd-unit", "run")]
+    assert [(ended.returncode, ended.stdout) for ended in told] == [(2, ""), (2, "")]
+    assert [said in ended.stderr for ended in told] == [True, True], told[0].stderr
+
+
 @needs_systemd
 def test_systemd_finds_nothing_wrong_with_it(unit):
     verified = systemd_analyze("verify", str(unit))

@@ -315,6 +315,54 @@ def test_who_blocks_the_loop_is_blamed_and_not_who_waits_for_it(looped):
         events.get(3 * SOON)
 
 
+@pytest.mark.parametrize("run_in", ["thread", "pool", "loop"])
+def test_a_call_that_keeps_the_interpreter_to_itself_is_told_when_it_has_let_go(run_in):
+    def keep():
+        sum(range(50_000_000))  # without a step of the interpreter
+        return none(3600)
+
+    async def keep_on_loop(_):
+        return keep()
+
+    with Operator() as op:
+        config = Config(stuck_after=SOON, run_in="thread" if run_in == "loop" else run_in)
+        handler = keep_on_loop if run_in == "loop" else lambda _: keep()
+        worker = op.add_handler("w", handler, config)
+        events = worker.metrics(kinds=["stuck"])
+        with Listening("handler stuck") as stuck:
+            op.start("w")
+            event = events.get(DEADLINE)
+            assert stuck.record().worker == "w"
+        assert event.duration >= SOON
+        with pytest.raises(TimeoutError):  # once
+            events.get(3 * SOON)
+
+
+def test_a_setup_that_blocks_the_loop_is_told_of_for_its_own_worker(looped):
+    op, _ = looped
+    leave = Gate()
+
+    async def wait(ctx):
+        return none(3600)
+
+    class SetsUp:
+        async def setup(self, ctx):
+            leave.wait()  # it blocks the loop here
+
+        async def handle(self, ctx):
+            return none(3600)
+
+    events = op.metrics(kinds=["stuck"])
+    victim = op.add_handler("victim", wait, Config(stuck_after=SOON))
+    blocker = op.add_handler("sets-up", SetsUp(), Config(stuck_after=SOON))
+    op.start_all()
+    event = events.get(DEADLINE)
+    stuck = blocker.snapshot().stuck, victim.snapshot().stuck
+    leave.open()
+    assert (event.worker, stuck) == ("sets-up", (True, False))
+    assert "leave.wait()  # it blocks the loop here" in event.stack
+
+
 def test_a_task_of_nobody_that_blocks_the_loop_is_named_with_its_line(looped):
     op, _ = looped
     leave, tasks = Gate(), []
@@ -326,11 +374,16 @@ def test_a_task_of_nobody_that_blocks_the_loop_is_named_with_its_line(looped):
         tasks.append(asyncio.create_task(block(), name="left over"))
         return none(3600)
 
-    op.add_handler("w", handle, Config(stuck_after=SOON))
+    worker = op.add_handler("w", handle, Config(stuck_after=SOON))
+    events = worker.metrics(kinds=["stuck"])
     with Listening("event loop blocked") as blocked:
         op.start("w")
         record = blocked.record()
+    event, snapshot = events.get(DEADLINE), worker.snapshot()
     leave.open()
+    assert "leave.wait()  # it blocks the loop here" in event.stack
+    assert snapshot.stuck is True
+    assert snapshot.history[-1]["detail"] == record.getMessage()
     assert record.getMessage() == "event loop blocked by task 'left over'"
     assert "leave.wait()  # it blocks the loop here" in record.stack
 

@@ -5,6 +5,7 @@ import inspect
 import json
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -333,6 +334,106 @@ def test_stacks_tell_where_workers_and_other_threads_stand(running):
     assert "# here it stands" in stacks.workers["waits"]
     assert "# here it stands" not in "".join(stacks.threads.values())
     assert "MainThread" in stacks.threads
+
+
+def test_stacks_tell_the_tasks_of_the_event_loop_by_worker_also_while_it_is_blocked(running):
+    one = running()
+    at_rest, blocked, let_go = threading.Semaphore(0), threading.Event(), threading.Event()
+    kept = []
+
+    def start(coroutine, name):
+        kept.append(asyncio.create_task(coroutine, name=name))
+        return kept[-1]
+
+    async def rests():
+        at_rest.release()
+        await asyncio.sleep(3600)  # at rest
+
+    class Spawner:
+        async def polls(self):
+            await rests()
+
+        async def watches(self, ctx):
+            await ctx.wait()
+
+        async def blocks(self):
+            blocked.set()
+            let_go.wait()  # it blocks
+
+        def ended(self, task): ...
+
+        async def handle(self, ctx):
+            match ctx.message:
+                case "group":
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(rests(), name="in group")
+                        await rests()
+                case "gather":
+                    await asyncio.gather(start(rests(), "gathered"), start(self.nests(), "nests"))
+                case "wait":
+                    await asyncio.wait([start(rests(), "waited for")])
+                case "shield":
+                    await asyncio.wait_for(asyncio.shield(start(rests(), "shielded")), 3600)
+                case "spawn":
+                    start(self.polls(), "method")
+                    start(Spawner.watches(None, ctx), "context")
+                    start(rests(), "tells the handler").add_done_callback(self.ended)
+                    start(rests(), "stray")
+                    start(rests(), "stray")
+                case "block":
+                    start(self.blocks(), "blocks")
+                    start(rests(), "not begun")
+            return done()
+
+        async def nests(self):
+            await start(rests(), "nested")
+
+    names = ("group", "gather", "wait", "shield", "spawn", "block")
+    for name in names:
+        config = Config(message_only=True, stop_grace=0)
+        one.operator.add_handler(name, Spawner(), config)
+        one.operator.start(name)
+    for name in names[:-1]:
+        one.operator.dispatch(name, name)
+    assert all(at_rest.acquire(timeout=10) for _ in range(10))
+    one.operator.dispatch("block", "block")
+    assert blocked.wait(10)
+    stacks = one.client.stacks()
+    let_go.set()
+    tasks = {name: re.findall(r"^task (.*):$", stacks.workers[name], re.M) for name in names}
+    tasks["shield"] = [name for name in tasks["shield"] if not name.startswith("Task-")]
+    assert tasks == {
+        "group": ["in group"],
+        "gather": ["gathered", "nested", "nests"],
+        "wait": ["waited for"],
+        "shield": ["shielded"],
+        "spawn": ["context", "method", "tells the handler"],
+        "block": ["blocks"],
+    }
+    assert stacks.workers["group"].count("# at rest") == 2
+    assert sorted(stacks.tasks) == ["not begun", "stray", "stray (2)"]
+    assert "# at rest" in stacks.tasks["stray (2)"]
+    assert "# it blocks" in stacks.workers["block"]
+    assert "in rests" in stacks.tasks["not begun"]
+
+
+def test_a_task_of_a_worker_that_has_stopped_is_still_its_own(running):
+    one = running()
+    kept = []
+
+    class Leaves:
+        async def goes_on(self):
+            await asyncio.sleep(3600)
+
+        async def handle(self, ctx):
+            kept.append(asyncio.create_task(self.goes_on(), name="left"))
+            return done()
+
+    one.operator.add_handler("leaves", Leaves(), Config(message_only=True))
+    one.operator.start("leaves")
+    one.client.send("leaves", 1, wait=True)
+    one.client.stop("leaves")
+    assert one.client.stacks().workers["leaves"].startswith("task left:\n")
 
 
 def test_messages_are_sent_and_their_outcomes_raised_as_in_the_process(running):

@@ -71,6 +71,34 @@ def test_a_panic_right_after_other_calls_is_the_last_event():
         assert worker.snapshot().handled == 2
 
 
+def test_a_setup_that_follows_a_panic_is_as_old_as_it_is():
+    with VirtualOperator() as op:
+
+        class Slow:
+            def setup(self, ctx):
+                ctx.wait(8)
+                if worker.snapshot().panics == 0:
+                    raise ValueError("the first time")
+
+            def handle(self, ctx):
+                return none(100)
+
+        worker = op.add_handler("w", Slow(), Config(panic_backoff=1))
+        op.start("w")
+        ages = []
+        for seconds in (6, 2, 4, 5):  # in the first, in the backoff, in the second, after it
+            op.advance(seconds)
+            snapshot = worker.snapshot()
+            since = snapshot.slots[0]["starting_since"]
+            ages.append((snapshot.phase, since and snapshot.time - since))
+        assert ages == [
+            ("starting", pytest.approx(6, abs=0.01)),
+            ("backoff", None),
+            ("starting", pytest.approx(3, abs=0.01)),
+            ("idle", None),
+        ]
+
+
 def test_the_history_has_each_start_and_stop_when_it_was():
     with VirtualOperator() as op:
         worker = op.add_handler("w", lambda _: none(100))

@@ -59,6 +59,23 @@ def test_while_the_process_was_stopped_no_call_grew_older(stopped_for):
     assert look(ages, now + 1.0, a=Call(0.0, 2.0)) == {"a"}
 
 
+@pytest.mark.parametrize(
+    ("worked", "is_stuck"), [(0.3, False), (1.9, False), (2.1, True), (9, True)]
+)
+def test_while_the_process_worked_and_nobody_could_look_calls_grew_older(worked, is_stuck):
+    ages = Ages()
+    ages.look(0.0, STEP, {"a": Call(0.0, 2.0)}, 7.0)
+    now, calls = 3.0, {"a": Call(0.0, 2.0), "b": Call(1.4, 2.0)}
+    assert ages.look(now, STEP, calls, 7.0 + worked) == ({"a": calls["a"]} if is_stuck else {})
+
+
+def test_a_late_look_knows_that_it_is():
+    ages = Ages()
+    assert not ages.is_late(1e9, STEP)
+    ages.look(1.0, STEP, {})
+    assert [ages.is_late(now, STEP) for now in (1.5, 2.0, 2.01)] == [False, False, True]
+
+
 def test_who_is_held_up_grows_no_older():
     ages = Ages()
     for now in range(100):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smoothop.assembly.describe import describe_config, plain
+from smoothop.assembly.disabled import slips
 from smoothop.assembly.plan import plan_all
 from smoothop.cli.options import AsJson, ConfigOption
 from smoothop.cli.problems import tell_problems, tell_warnings
@@ -35,6 +36,7 @@ def command(
     with plugins_print_to_stderr():
         registry = invocation.discover(resolved)
         registry.load_plugins()
+        tell_warnings(slips(resolved, registry))
         plan = plan_all(resolved, registry)
         tree, problems = describe_config(resolved, plan, registry)
     if as_json:

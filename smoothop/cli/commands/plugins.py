@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from smoothop.assembly.disabled import slips
 from smoothop.assembly.problems import ProblemsError
 from smoothop.cli.exit_codes import ExitCode
 from smoothop.cli.options import AsJson, ConfigOption
-from smoothop.cli.problems import remark_slow_import
+from smoothop.cli.problems import remark_slow_import, tell_warnings
 from smoothop.cli.terminal import plugins_print_to_stderr, say, show, show_json, table
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def command(context: typer.Context, as_json: AsJson = False, config: ConfigOptio
     registry = context.obj.discover(resolved)
     with plugins_print_to_stderr():
         registry.load_plugins()
+    tell_warnings(slips(resolved, registry))
     plugins = registry.plugins
     if as_json:
         show_json([_record(info) for info in plugins])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smoothop.assembly.assemble import Assembly, assemble
+from smoothop.assembly.disabled import slips
 from smoothop.assembly.plan import Plan, plan_all, plan_hook_plugins, plan_named, runnable_names
 from smoothop.assembly.problems import Problem, ProblemsError
 from smoothop.assembly.versions import own_version
@@ -104,19 +105,19 @@ def command(  # noqa: PLR0917 - typer makes options of them
     """Run workers in the foreground until SIGINT or SIGTERM."""
     invocation: Invocation = context.obj
     manager = _service_manager()
-    resolved = invocation.resolve(
-        config,
+    flags = flags_of(
         name=name,
         grace=grace,
         log_format=log_format,
         log_level=log_level,
         pool_size=pool_size,
-        enabled=False if no_control else None,
+        no_control=no_control,
         http=http,
         token_file=token_file,
-        read_only=read_only or None,
-        show_payloads=show_payloads or None,
+        read_only=read_only,
+        show_payloads=show_payloads,
     )
+    resolved = invocation.resolve(config, **flags)
     tell_warnings(resolved.warnings)
     invocation.ladder.grace = resolved.operator["grace"].value
     lines = Lines(resolved.operator["log_format"].value, invocation.ladder.outlet)
@@ -141,6 +142,31 @@ def _service_manager() -> NotifySocket | None:
         raise ProblemsError([Problem("run", str(error))]) from None
 
 
+def flags_of(
+    *, no_control: bool, read_only: bool, show_payloads: bool, **others: object
+) -> dict[str, object]:
+    """Return what the options say for each key of the configuration; ``None``: nothing."""
+    enabled = False if no_control else None
+    switches = {"read_only": read_only or None, "show_payloads": show_payloads or None}
+    return {**others, **switches, "enabled": enabled}
+
+
+def planned(names: list[str], run_all: bool, resolved: Resolved, registry: Registry) -> Plan:
+    """Plan what the arguments ask for, with all problems of the configuration; imports no handler.
+
+    Raises:
+        ProblemsError: they do not say what to run.
+    """
+    if bool(names) is run_all:
+        raise ProblemsError([Problem("run", _what_to_run(names, resolved, registry))])
+    registry.load_plugins()  # they may add handlers
+    tell_warnings(slips(resolved, registry))
+    plan = plan_all(resolved, registry) if run_all else plan_named(names, resolved, registry)
+    plan.problems[:0] = resolved.problems
+    plan_hook_plugins(plan, resolved, registry)
+    return plan
+
+
 def _assembled(
     names: list[str],
     run_all: bool,
@@ -148,12 +174,7 @@ def _assembled(
     registry: Registry,
     ladder: SignalLadder,
 ) -> Assembly:
-    if bool(names) is run_all:
-        raise ProblemsError([Problem("run", _what_to_run(names, resolved, registry))])
-    registry.load_plugins()  # they may add handlers
-    plan = plan_all(resolved, registry) if run_all else plan_named(names, resolved, registry)
-    plan.problems[:0] = resolved.problems
-    plan_hook_plugins(plan, resolved, registry)
+    plan = planned(names, run_all, resolved, registry)
     operator = Operator(pool_size=resolved.operator["pool_size"].value)
     registry.observe(operator)
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,10 @@ def command(
 ) -> None:
     """Show where all code of the running operator stands.
 
-    If it does not answer within 2 s, its process is asked by a signal (SIGUSR2). Then the stacks
-    are by thread, the innermost call first.
+    Workers come first, each with the tasks that are known to be its own, then the other tasks of
+    the event loop, then the other threads. If it does not answer within 2 s, its process is asked
+    by a signal (SIGUSR2). Then the stacks are by thread, the innermost call first: whose they are
+    is not told, and tasks that wait are not there.
     """
     try:
         found = _asked(context, name, url, token_file)
@@ -39,9 +42,10 @@ def command(
         show(*ask_for_dump(_place(context, name)).splitlines())
         return
     if as_json:
-        show_json({"workers": found.workers, "threads": found.threads})
+        show_json(asdict(found))
     else:
-        show(*_lines(found.workers), *_lines(found.threads, "thread "))
+        tasks = found.tasks or {}  # an older operator does not tell
+        show(*_lines(found.workers), *_lines(tasks, "task "), *_lines(found.threads, "thread "))
 
 
 def _asked(

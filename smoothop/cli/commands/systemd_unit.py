@@ -6,16 +6,17 @@ import os
 import pwd
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smoothop.assembly.problems import ProblemsError
 from smoothop.cli.problems import tell_warnings
-from smoothop.cli.terminal import show
+from smoothop.cli.terminal import plugins_print_to_stderr, show
 from smoothop.cli.unit import ServiceUnit
 
 if TYPE_CHECKING:
+    from smoothop.assembly.resolve import Resolved
     from smoothop.cli.application import Invocation
 
 CONTEXT_SETTINGS = {"ignore_unknown_options": True}
@@ -39,15 +40,10 @@ def command(
 ) -> None:
     """Print a systemd unit that runs workers as a service.
 
-    It is for "smoothop run" with these arguments, in this directory.
+    It is for "smoothop run" with these arguments, in this directory, and refuses what that would
+    refuse before it imports a handler.
     """
-    given = _parsed(arguments)
-    invocation: Invocation = context.obj
-    flags = {key: given.get(key) for key in ("name", "grace")}
-    resolved = invocation.resolve(given["config"], **flags)
-    tell_warnings(resolved.warnings)
-    if resolved.problems:
-        raise ProblemsError(resolved.problems)
+    resolved = _checked(context.obj, arguments)
     unit = ServiceUnit(
         name=resolved.operator["name"].value,
         command=(*_program(), "run", *arguments),
@@ -58,17 +54,26 @@ def command(
     show(*unit.text().split("\n"))
 
 
-def _parsed(arguments: list[str]) -> dict[str, Any]:
-    """Return what "smoothop run" would make of the arguments; usage errors are told as its own."""
+def _checked(invocation: Invocation, arguments: list[str]) -> Resolved:
+    """Return what "smoothop run" would make of the arguments; what is wrong is told as by it.
+
+    Raises:
+        ProblemsError: it would not begin.
+    """
     from smoothop.cli.commands import run  # noqa: PLC0415 - it loads all that runs workers
 
     app = typer.Typer(add_completion=False)
     app.command("run")(run.command)
     parser = typer.main.get_command(app)
-    params = parser.make_context("smoothop run", list(arguments)).params
-    if bool(params["names"]) is params["run_all"]:
-        raise typer.BadParameter('give names or --all, as for "smoothop run"')
-    return params
+    given = parser.make_context("smoothop run", list(arguments)).params
+    names, run_all, config = (given.pop(key) for key in ("names", "run_all", "config"))
+    resolved = invocation.resolve(config, **run.flags_of(**given))
+    tell_warnings(resolved.warnings)
+    with plugins_print_to_stderr():
+        plan = run.planned(names or [], run_all, resolved, invocation.discover(resolved))
+    if plan.problems:
+        raise ProblemsError(plan.problems)
+    return resolved
 
 
 def _program() -> tuple[str, ...]:

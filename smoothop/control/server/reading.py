@@ -10,6 +10,7 @@ from smoothop._frozen import field_dict
 from smoothop.control.answers import plain
 from smoothop.control.server.replies import reply
 from smoothop.control.server.room import Room
+from smoothop.engine.runners.loop.tasks import tasks_of
 from smoothop.engine.texts import thread_stack
 from smoothop.engine.worker.view import Worker
 from smoothop.events import Status
@@ -46,6 +47,7 @@ async def show_worker(room: Room, request: Request) -> Response:
 async def show_stacks(room: Room, _: Request) -> Response:
     """Tell where all code stands."""
     stacks = {worker.name: stack for worker in room.workers() if (stack := _stack(worker))}
+    tasks = tasks_of(room.operator)
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     threads = {
         names.get(ident, f"thread {ident}"): thread_stack(ident)
@@ -53,7 +55,12 @@ async def show_stacks(room: Room, _: Request) -> Response:
     }
     own = {f"smoothop-{name}" for name in stacks}
     others = {name: stack for name, stack in threads.items() if name.partition("#")[0] not in own}
-    return reply({"workers": stacks, "threads": others})
+    for task in tasks:
+        if task.worker is not None:
+            text = f"task {task.name}:\n{task.stack}"
+            stacks[task.worker] = "\n".join(filter(None, (stacks.get(task.worker), text)))
+    strays = {task.name: task.stack for task in tasks if task.worker is None}
+    return reply({"workers": stacks, "tasks": strays, "threads": others})
 
 
 def _stack(worker: Worker) -> str | None:

@@ -1,13 +1,15 @@
 """How long each running call has been seen to run, and which of them are stuck. Pure.
 
-Time is counted from look to look, as it passes for the process. A step that took much longer than
-it should have counts as one that did not: the process was stopped or its machine suspended, and
-no handler is to blame for that.
+Time is counted from look to look, as it passes for the process. Of a step that took much longer
+than it should have, only so much counts as the process has worked: then some code kept the
+interpreter's lock from whoever looks. The rest it was stopped, or its machine suspended, and no
+handler is to blame for that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from math import inf
 from typing import Final, Generic, NamedTuple, TypeVar
 
 Who = TypeVar("Who", bound=Hashable)
@@ -39,13 +41,20 @@ def step_for(limit: float) -> float:
 
 
 class Ages(Generic[Who]):
-    """What was seen of each running call until now."""
+    """What was seen of each running call until now.
+
+    Attributes:
+        looked_at: monotonic time of the last look; infinite before the first.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[Who, _Seen] = {}
-        self._looked_at: float | None = None
+        self.looked_at = inf
+        self._worked = 0.0
 
-    def look(self, now: float, step: float, calls: Mapping[Who, Call]) -> dict[Who, Call]:
+    def look(
+        self, now: float, step: float, calls: Mapping[Who, Call], worked: float = 0.0
+    ) -> dict[Who, Call]:
         """Count the time since the last look; return the calls that are stuck since this one.
 
         Each call is returned once, as it was when it was first seen.
@@ -54,8 +63,9 @@ class Ages(Generic[Who]):
             now: the monotonic time.
             step: how many seconds ago the last look should have been.
             calls: who is in a call now.
+            worked: for how many seconds the process has worked, ever.
         """
-        passed = self._passed(now, step)
+        passed = self.passed(now, step, worked)
         stuck = {}
         seen: dict[Who, _Seen] = {}
         for who, call in calls.items():
@@ -67,19 +77,24 @@ class Ages(Generic[Who]):
             if one.age >= call.limit and not one.told:
                 one.told = True
                 stuck[who] = one.call
-        self._seen, self._looked_at = seen, now
+        self._seen, self.looked_at, self._worked = seen, now, worked
         return stuck
+
+    def is_late(self, now: float, step: float) -> bool:
+        """Tell whether the last look is longer ago than it should be."""
+        return now - self.looked_at > 2 * step
+
+    def passed(self, now: float, step: float, worked: float) -> float:
+        """Return how much time counts since the last look; the arguments are those of `look`."""
+        gap = now - self.looked_at
+        if gap < 0:  # there was none
+            return step
+        return max(step, min(gap, worked - self._worked)) if self.is_late(now, step) else gap
 
     def next_in(self, otherwise: float) -> float:
         """Return in how many seconds the next call would be stuck that began by now."""
         left = (one.call.limit - one.age for one in self._seen.values() if not one.told)
         return min(left, default=otherwise)
-
-    def _passed(self, now: float, step: float) -> float:
-        if self._looked_at is None:
-            return step
-        gap = now - self._looked_at
-        return gap if gap <= 2 * step else step
 
 
 class _Seen:

@@ -7,16 +7,17 @@ in its call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from smoothop._durations import seconds
 from smoothop.engine import logs
 from smoothop.engine.runners.loop.beat import LoopBeat
 from smoothop.engine.texts import typed_text
 from smoothop.engine.waiting import Waiter
-from smoothop.engine.watching.stuck import Ages, Call, step_for
+from smoothop.engine.watching.stuck import SHORTEST_STEP, Ages, Call, step_for
 from smoothop.engine.worker.replacing import replace
+from smoothop.engine.worker.snapshots import recent_calls
 from smoothop.engine.worker.supervision import ABANDONED
 from smoothop.events import HANDLING, StuckEvent
 
@@ -30,20 +31,38 @@ if TYPE_CHECKING:
 SILENCE: Final = 0.5
 """Seconds by which the alarm is later than the watchdog: long enough for its thread to come on."""
 
+LAST_WORD: Final = 1.0
+"""The same for the alarm that ends the process: later than the one that tells why."""
+
+RETURNED: Final = "(it has returned before anybody could look where it stood)"
+"""In place of the stack of a call that kept the interpreter's lock, and is over."""
+
 Alarm = Callable[[float | None], None]
 """Told at each look in how many seconds to ring, unless it is told again; ``None``: not at all."""
+
+
+class Alarms(NamedTuple):
+    """What rings when some code keeps the interpreter's lock, and with it the watchdog."""
+
+    tell: Alarm
+    """Tells where every thread stands."""
+
+    end: Alarm
+    """Ends the process: a worker is stuck that has ``on_stuck="exit"``."""
 
 
 class Watchdog:
     """Watches the runs of one operator; safe from any thread.
 
     Attributes:
-        alarm: rings when some code keeps the interpreter's lock, and with it the watchdog. It is
-            for the whole process, so only who owns the process sets it.
+        blocked: the runs that cannot get on, as their event loop is blocked by something else than
+            a call of `handle`; while that has been told.
+        alarms: set by who owns the process, as they are for all of it.
     """
 
     def __init__(self, means: Means) -> None:
-        self.alarm: Alarm | None = None
+        self.blocked: Collection[Run] = ()
+        self.alarms: Alarms | None = None
         self._machine = means.machine
         self._logger = means.logger
         self._lock = self._machine.lock()
@@ -55,8 +74,8 @@ class Watchdog:
 
     def watch(self, core: WorkerCore, run: Run) -> None:
         """Look at the calls of `run` from now on."""
-        if self.alarm is not None:  # its first call may keep the interpreter's lock at once
-            self.alarm(_limit(run) + SILENCE)
+        if self.alarms is not None:  # its first call may keep the interpreter's lock at once
+            self._set_alarms(self.alarms, [*self._runs, run], SHORTEST_STEP)
         with self._lock:
             self._runs[run] = core
             if self._is_there:
@@ -97,11 +116,11 @@ class Watchdog:
             step = step_for(min(_limit(run) for run in runs))
             self._look(runs, step)
             waiter.wait(step)
-        if self.alarm is not None:
-            self.alarm(None)
+        for alarm in self.alarms or ():
+            alarm(None)
 
     def _look(self, runs: dict[Run, WorkerCore], step: float) -> None:
-        now = self._machine.monotonic()
+        now, worked = self._machine.monotonic(), self._machine.processor_time()
         calls: dict[Slot | LoopBeat, Call] = {}
         on_loop = [run for run, core in runs.items() if core.calls.is_async]
         blocker = self._beat.look(now) if on_loop else None
@@ -114,38 +133,80 @@ class Watchdog:
                 # A call that waits for others to let go of the loop is given time to go on.
                 patience = 2 * step if run in on_loop else step
                 calls[slot] = Call(since, _limit(run) + patience, held_up, receipt)
-        if blocker is not None and blocker.slot not in calls:
+        if blocker is None:
+            self.blocked = ()
+        elif blocker.slot not in calls:
             calls[self._beat] = Call(blocker.since, min(map(_limit, on_loop)) + step)
-        for who, call in self._ages.look(now, step, calls).items():
+        if self._ages.is_late(now, step):  # after that: a call that is over by now is noted
+            self._look_back(runs, calls, self._ages.passed(now, step, worked))
+        for who, call in self._ages.look(now, step, calls, worked).items():
             if isinstance(who, LoopBeat):
-                self._tell_blocked(who, now - call.since)
+                own = None if blocker is None or blocker.slot is None else blocker.slot.run
+                self.blocked = [own] if own in runs else on_loop
+                self._tell_blocked(who, now - call.since, [runs[run] for run in self.blocked])
             else:
                 self._tell_stuck(runs[who.run], who, call)
-        if self.alarm is not None:
-            shortest = min(map(_limit, runs))
-            self.alarm(max(self._ages.next_in(shortest), 2 * step) + SILENCE)
+        if self.alarms is not None:
+            self._set_alarms(self.alarms, runs, step)
+
+    def _set_alarms(self, alarms: Alarms, runs: Collection[Run], step: float) -> None:
+        ending = [run for run in runs if run.config.on_stuck == "exit"]
+        for alarm, meant, silence in (
+            (alarms.tell, runs, SILENCE),
+            (alarms.end, ending, LAST_WORD),
+        ):
+            limit = min(map(_limit, meant), default=None)
+            alarm(None if limit is None else max(self._ages.next_in(limit), 2 * step) + silence)
+
+    def _look_back(
+        self, runs: dict[Run, WorkerCore], calls: dict[Slot | LoopBeat, Call], passed: float
+    ) -> None:
+        """Tell of calls that are over: they kept the interpreter's lock, so nobody could look.
+
+        Args:
+            runs: those that are watched.
+            calls: those that are not over, or not for long.
+            passed: how much time counts since the last look: such a call took no more.
+        """
+        seen = {call.since for call in calls.values()}
+        for run, core in runs.items():
+            told = seen.union(slot.reported for slot in run.slots)
+            for returned_at, called_at, *_ in recent_calls(core):
+                duration = returned_at - called_at
+                is_new = self._ages.looked_at < returned_at and called_at not in told
+                if is_new and min(duration, passed) >= _limit(run):
+                    self._tell(core, "it has returned", duration, RETURNED)
 
     def _tell_stuck(self, core: WorkerCore, slot: Slot, call: Call) -> None:
         stack = slot.stack()
-        if slot.since != call.since or slot.phase is not HANDLING:
-            return  # it has just returned
-        slot.reported = call.since
         duration = self._machine.monotonic() - call.since
-        core.note("stuck", f"slot {slot.number}")
-        core.log.stuck("handler stuck", stack, duration=duration)
-        raw = (StuckEvent, core.name, self._machine.time(), duration, stack)
-        core.publish(core.audience.stuck, raw)
+        if slot.since != call.since or slot.phase is not HANDLING:
+            self._tell(core, "it has just returned", duration, RETURNED)
+            return
+        slot.reported = call.since
+        self._tell(core, f"slot {slot.number}", duration, stack)
         if slot.run.config.on_stuck == "replace":
             replace(core, slot, call.since, call.subject)  # type: ignore[arg-type]  # as put in above
 
-    def _tell_blocked(self, beat: LoopBeat, duration: float) -> None:
+    def _tell(self, core: WorkerCore, how: str, duration: float, stack: str) -> None:
+        core.log.stuck("handler stuck", stack, duration=duration)
+        self._publish(core, how, duration, stack)
+
+    def _tell_blocked(self, beat: LoopBeat, duration: float, cores: Collection[WorkerCore]) -> None:
         message, who, stack = "event loop blocked by %s", beat.blocked_by(), beat.stack()
         logs.write_stack(self._logger, message, who, stack=stack, duration=duration)
+        for core in cores:
+            self._publish(core, message % who, duration, stack)
+
+    def _publish(self, core: WorkerCore, how: str, duration: float, stack: str) -> None:
+        core.note("stuck", how)
+        raw = (StuckEvent, core.name, self._machine.time(), duration, stack)
+        core.publish(core.audience.stuck, raw)
 
 
-def set_alarm(operator: Operator, alarm: Alarm) -> None:
-    """Have `alarm` told by the operator's watchdog; for who owns the process."""
-    operator._means.watchdog.alarm = alarm  # noqa: SLF001 - the engine's own door
+def set_alarms(operator: Operator, alarms: Alarms) -> None:
+    """Have `alarms` told by the operator's watchdog; for who owns the process."""
+    operator._means.watchdog.alarms = alarms  # noqa: SLF001 - the engine's own door
 
 
 def _limit(run: Run) -> float:

@@ -282,6 +282,7 @@ class Slot:
             self.since = None  # first: what was called before was not this `handle`
             self.phase = HANDLING
         elif decision is SET_UP:
+            self.since = None  # as above
             self.phase = STARTING
         elif isinstance(decision, End):
             self.phase = STOPPING

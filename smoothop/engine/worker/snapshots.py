@@ -124,7 +124,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
     """Return everything known about the worker now."""
     run = core.run
     live = run if run is not None and not run.over else None
-    calls = _last_calls(core)
+    calls = recent_calls(core)
     slots, pause = () if live is None else live.slots, core.pause
     return WorkerSnapshot(
         name=core.name,
@@ -147,7 +147,7 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
         mailbox_size=core.mailbox.size,
         senders_waiting=len(core.mailbox.senders),
         handling_since=_earliest(core, map(_called_at, slots)),
-        stuck=any(slot.is_stuck for slot in slots),
+        stuck=any(slot.is_stuck for slot in slots) or run in core.means.watchdog.blocked,
         last_event=None if last is None else event_dict(last),
         paused_since=None if pause is None else pause.since,
         paused_by=None if pause is None else pause.by,
@@ -159,7 +159,8 @@ def snapshot(core: WorkerCore, last: MetricEvent | None) -> WorkerSnapshot:
     )
 
 
-def _last_calls(core: WorkerCore) -> list[RawCall]:
+def recent_calls(core: WorkerCore) -> list[RawCall]:
+    """Return the last calls of `handle` that returned, the oldest first."""
     with core.lock:
         return [*unpacked(core.call_times), *core.last_calls()][-CALLS:]
 
@@ -169,6 +170,7 @@ def _slot_dict(core: WorkerCore, slot: Slot) -> dict[str, Any]:
         "number": slot.number,
         "phase": slot.phase.value,
         "handling_since": _earliest(core, [_called_at(slot)]),
+        "starting_since": _earliest(core, [slot.since if slot.phase is STARTING else None]),
         "stuck": slot.is_stuck,
         "abandoned": slot.dismissed == ABANDONED,
     }

@@ -55,12 +55,8 @@ class LoopKeeper:
         for runner in list(self.runners):
             runner.throw_away()
 
-    def _begin(self) -> None:
-        if self._task is None and self.runners:
-            self._task = self._loop.create_task(self._keep(), name=NAME)
-            self._task.add_done_callback(self._ended)
-
-    async def _keep(self) -> None:
+    async def keep(self) -> None:
+        """Be the task: stop all slots whenever it is cancelled."""
         try:
             while self.runners:
                 self._bell = self._loop.create_future()
@@ -71,6 +67,11 @@ class LoopKeeper:
         except GeneratorExit:  # the loop is gone: what is parked there will never go on
             self.throw_all_away()
             raise
+
+    def _begin(self) -> None:
+        if self._task is None and self.runners:
+            self._task = self._loop.create_task(self.keep(), name=NAME)
+            self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._task = self._bell = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from contextvars import Context as VariableContext
 from typing import TYPE_CHECKING
 
 from smoothop.engine.runners.loop.place import NEW, OVER, Place
-from smoothop.engine.texts import awaited_frames, frame_stack, thread_stack
+from smoothop.engine.texts import steps_stack
 from smoothop.engine.worker.supervision import End, LeaveReason
 from smoothop.events import STOPPING
 
@@ -108,9 +107,7 @@ class LoopRunner:
         steps = None if turn is None else turn.steps
         if steps is None:
             return f"({self.place.value}: none of its code runs)"
-        if inspect.getcoroutinestate(steps) == inspect.CORO_RUNNING:
-            return thread_stack(self.slot.run.loop_thread)  # it holds up the whole loop
-        return frame_stack(awaited_frames(steps))
+        return steps_stack(steps, self.slot.run.loop_thread)
 
     # -- on the loop's thread
 
