@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from smoothop.cli.overview import Snapshot, is_stuck, restarts, uptime
-from smoothop.cli.service import last_place
 from smoothop.cli.spans import span
+from smoothop.engine.texts import last_line
 
 _LABEL: Final = 13
 _HISTORY: Final = 8
@@ -27,7 +27,7 @@ def live_lines(live: Live) -> Iterator[str]:
     yield _fact("now", verdict(known))
     yield _fact("operator", f"{operator['name']}, process {operator['pid']}")
     if known["phase"] in _IN_USER_CODE and live["stack"]:
-        yield _fact("stands at", last_place(_stack(live["stack"], known)))
+        yield _fact("stands at", last_line(_stack(live["stack"], known)))
     yield from _slots(known, live["stack"] or "")
     yield _fact("mailbox", _mailbox(known))
     yield _fact("panics", _panics(known))
@@ -118,7 +118,7 @@ def _slots(known: Snapshot, stacks: str) -> Iterator[str]:
         words = [slot["phase"], *([] if since is None else [f"for {span(known['time'] - since)}"])]
         words += ["stuck"] if slot["stuck"] else []
         if slot["abandoned"]:
-            where = last_place(_by_slot(stacks).get(slot["number"], "a line that is not known"))
+            where = last_line(_by_slot(stacks).get(slot["number"], "a line that is not known"))
             words += [f"and abandoned: replaced, but its code still runs, at {where}"]
         yield _fact(f"slot {slot['number']}", " ".join(words))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from smoothop.cli import last_resort
 from smoothop.cli.exit_codes import ExitCode
+from smoothop.engine.texts import last_line
 from smoothop.engine.watching.watchdog import Alarms, set_alarms
 from smoothop.errors import SmoothopError, StopTimeoutError
 from smoothop.events import LifecycleEvent, StuckEvent
@@ -94,7 +95,7 @@ class Service:
         for event in stream:
             match event:
                 case StuckEvent(worker=name) if self._is_to_exit_for(name):
-                    self._fail(f"worker {name!r} is stuck at {last_place(event.stack)}")
+                    self._fail(f"worker {name!r} is stuck at {last_line(event.stack)}")
                 case LifecycleEvent(worker=name, reason="panic limit"):
                     failed.add(name)
                     self._judge(name, failed)
@@ -143,16 +144,9 @@ class Service:
         for name, count in waiting.items():
             self._announce(f"dropped {count} waiting messages of {name}", logging.WARNING)
         for name, stack in stuck.items():
-            self._announce(f"abandoned {name}, which stands at {last_place(stack)}", logging.ERROR)
+            self._announce(f"abandoned {name}, which stands at {last_line(stack)}", logging.ERROR)
         if not stuck:
             self._announce("all workers have stopped")
-
-
-def last_place(stack: str) -> str:
-    """Return the innermost place of a stack on one line."""
-    lines = [line.strip() for line in stack.splitlines()]
-    places = [number for number, line in enumerate(lines) if line.startswith("File ")]
-    return ": ".join(lines[places[-1] : places[-1] + 2]) if places else stack
 
 
 def _waiting(operator: Operator) -> Iterator[tuple[str, int]]:

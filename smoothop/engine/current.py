@@ -87,6 +87,17 @@ class UnlimitedWait(NamedTuple):
     """Whether what it waits for has come: its thread may not have woken up yet."""
 
 
+class ThreadWait(NamedTuple):
+    """What a slot of a full pool waits for that no thread is with."""
+
+    holders: tuple[tuple[Slot, int], ...]
+    """The slots that hold the threads, each with how many its thread was with before it."""
+
+    def need(self) -> Need[Slot]:
+        """One of them has to get on."""
+        return Need([slot for slot, _ in self.holders], every=False)
+
+
 def end_of(cores: Collection[WorkerCore], *, every: bool) -> Callable[[], Need[Slot]]:
     """A wait until workers have ended needs every slot of theirs; until they have fewer, one."""
     return lambda: Need([slot for core in cores for slot in slots_of(core)], every)
@@ -211,11 +222,31 @@ def circle_of_waits(slot: Slot) -> list[str]:
     """Return the names of the workers along an endless circle of waits through `slot`, if any.
 
     A slot's `waits_for` is set before it looks, so of those that close a circle at the same
-    moment at least one sees it.
+    moment at least one sees it. The others go on while it looks: so it is a circle only if all
+    of them still wait as they did when each was looked at.
     """
-    return [member.core.name for member in endless_circle(slot, _need_of)]
+    seen: dict[Slot, UnlimitedWait | ThreadWait] = {}
+
+    def need_of(who: Slot) -> Need[Slot] | None:
+        wait = _wait_of(who)
+        if wait is None:
+            return None
+        seen[who] = wait
+        return wait.need()
+
+    circle = endless_circle(slot, need_of)
+    if not all(_wait_of(who) == wait for who, wait in seen.items() if circle):
+        return []
+    return [_named(member, seen[member]) for member in circle]
 
 
-def _need_of(slot: Slot) -> Need[Slot] | None:
+def _wait_of(slot: Slot) -> UnlimitedWait | ThreadWait | None:
     wait = slot.waits_for
-    return None if wait is None or wait.is_over() else wait.need()
+    if wait is not None:
+        return None if wait.is_over() else wait
+    return None if slot.runner is None else slot.runner.thread_wait()
+
+
+def _named(slot: Slot, wait: UnlimitedWait | ThreadWait) -> str:
+    lacks_thread = isinstance(wait, ThreadWait)
+    return f"{slot.core.name} (gets no thread of the pool)" if lacks_thread else slot.core.name

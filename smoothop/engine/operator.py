@@ -104,7 +104,8 @@ class Operator:
         logger: where its records go; default: the logger ``smoothop``.
         close_timeout: seconds that `close` waits at most.
         pool_size: how many threads the workers with ``run_in="pool"`` share at most. Each handler
-            that blocks keeps one for as long.
+            that blocks keeps one for as long; one that was replaced (`Config.on_stuck`) keeps one
+            more, until it returns.
 
     Raises:
         ValueError: `close_timeout` is not a duration, or `pool_size` not a whole number above 0.

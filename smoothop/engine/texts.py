@@ -15,6 +15,8 @@ LONGEST: Final = 2000
 LONGEST_TRACEBACK: Final = 8000
 """Characters of a traceback that are kept."""
 
+_ENGINE: Final = "/smoothop/engine/"
+
 
 def error_text(error: BaseException) -> str:
     """Return ``str(error)``, or the type's name when that is empty or fails."""
@@ -77,12 +79,21 @@ def frame_stack(frames: Iterable[FrameType]) -> str:
 
 
 def last_line(stack: str) -> str:
-    """Return the innermost place of a stack in one line: ``File "x.py", line 3, in f: f()``."""
-    lines = stack.splitlines()
-    places = [number for number, line in enumerate(lines) if line.lstrip().startswith("File ")]
+    """Return where a stack stands in one line: ``File "x.py", line 3, in f: f()``.
+
+    A handler that waits for something of smoothop's stands at its own line, not at the engine's.
+    """
+    lines = [line.strip() for line in stack.splitlines()]
+    places = [number for number, line in enumerate(lines) if line.startswith("File ")]
     if not places:
         return stack
-    return ": ".join(line.strip() for line in lines[places[-1] : places[-1] + 2])
+    place, is_called = places[-1], False
+    for number in places:
+        if _ENGINE in lines[number].replace("\\", "/"):
+            is_called = True
+        elif is_called:
+            place = number
+    return ": ".join(lines[place : place + 2])
 
 
 def _first(value: object, *names: str) -> Any:

@@ -6,7 +6,6 @@ import pytest
 
 from smoothop.assembly.resolve import Value
 from smoothop.cli.main import command_of
-from smoothop.cli.service import last_place
 from smoothop.cli.terminal import escape, table
 from smoothop.cli.toml import toml_lines
 
@@ -57,9 +56,3 @@ def test_an_empty_list_has_its_default_as_origin():
 def test_the_command_is_the_first_word_that_is_no_flag():
     assert command_of(["--no-plugins", "run", "list"]) == "run"
     assert command_of(["--help"]) is None
-
-
-def test_the_last_place_of_a_stack_is_one_line():
-    stack = '  File "a.py", line 1, in f\n    g()\n  File "b.py", line 2, in g\n    x = 1\n'
-    assert last_place(stack) == 'File "b.py", line 2, in g: x = 1'
-    assert last_place("no stack") == "no stack"

@@ -58,10 +58,11 @@ class Hanging:
         async def handle(ctx):
             if ctx.message == "hang":
                 self.entered.open()
-                while not self.leave.is_open():
+                leave = self.leave
+                while not leave.is_open():
                     # A task is cancelled when it is replaced; this one holds out, as a thread does.
                     with suppress(asyncio.CancelledError):
-                        await way.passed(self.leave)  # the line it stands at
+                        await way.passed(leave)  # the line it stands at
             return done(ctx.message)
 
         self.view = op.add_handler(name, way.handler(handle), Config(**QUICK | config))
@@ -75,7 +76,7 @@ def test_a_call_that_takes_too_long_is_told_once_with_the_line_it_stands_at(op, 
     receipt = op.dispatch("w", "hang")
     event = hanging.events.get(DEADLINE)
     assert (event.worker, event.duration >= SOON) == ("w", True)
-    assert "await way.passed(self.leave)  # the line it stands at" in event.stack
+    assert "await way.passed(leave)  # the line it stands at" in event.stack
     assert hanging.view.snapshot().stuck is True
     assert [slot["stuck"] for slot in hanging.view.snapshot().slots] == [True]
     (record,) = [one for one in caplog.records if one.message == "handler stuck"]
@@ -193,7 +194,7 @@ def test_a_worker_has_stopped_only_when_its_abandoned_slots_have_ended(op, way):
         op.dispatch("w", "hang").result(DEADLINE)
     with pytest.raises(StopTimeoutError) as caught:
         op.stop("w", timeout=0.02).result(DEADLINE)
-    assert "await way.passed(self.leave)  # the line it stands at" in caught.value.stuck["w"]
+    assert "await way.passed(leave)  # the line it stands at" in caught.value.stuck["w"]
     assert op.status("w") == "running"
     hanging.leave.open()
     op.stop("w").result(DEADLINE)
@@ -205,6 +206,7 @@ def test_there_is_an_end_to_replacing(op, way):
         with pytest.raises(MessageDroppedError):
             op.dispatch("w", "hang").result(DEADLINE)
         assert hanging.events.get(DEADLINE)
+    leave, hanging.leave = hanging.leave, Gate("leave, last of all")
     with Listening("stuck slot is not replaced") as refused:
         last = op.dispatch("w", "hang")
         record = refused.record()
@@ -213,6 +215,24 @@ def test_there_is_an_end_to_replacing(op, way):
     assert record.levelno == logging.ERROR
     assert record.getMessage().endswith(f": {MOST_ABANDONED} are abandoned")
     assert op.dispatch("w", 2).result(DEADLINE) == 2
+    leave.open()
+
+
+def test_who_was_stuck_when_too_many_were_abandoned_is_replaced_when_they_have_ended(op, way):
+    hanging = Hanging(op, way, on_stuck="replace")
+    for _ in range(MOST_ABANDONED):
+        with pytest.raises(MessageDroppedError):
+            op.dispatch("w", "hang").result(DEADLINE)
+    leave, hanging.leave = hanging.leave, Gate("the last one")
+    with Listening("stuck slot is not replaced") as refused:
+        last = op.dispatch("w", "hang")
+        refused.record()
+        leave.open()
+        with pytest.raises(MessageDroppedError, match="was replaced"):
+            last.result(DEADLINE)
+    assert op.dispatch("w", 2).result(DEADLINE) == 2
+    assert len(refused.records) == 1
+    hanging.leave.open()
 
 
 def test_to_end_the_process_is_up_to_who_owns_it(op, way):

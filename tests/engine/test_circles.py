@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smoothop import Config, Operator, done
 from smoothop.engine.circles import Need, endless_circle
+from smoothop.engine.current import UnlimitedWait, circle_of_waits
 
 
 def one_of(*others):
@@ -69,3 +71,22 @@ def _leads_back(start, waits, can):
         for who in [who for who in reached if who in waits and who not in can]:
             reached |= set(waits[who].others)
     return start in reached
+
+
+@pytest.mark.parametrize("ends_meanwhile", [False, True])
+def test_a_wait_that_ends_while_the_others_are_looked_at_closes_no_circle(ends_meanwhile):
+    over = []
+
+    def need_of_b():
+        over.append(ends_meanwhile)  # and then b waits for something else of a's
+        return Need([a], every=False)
+
+    with Operator() as op:
+        for name in ("a", "b"):
+            op.add_handler(name, lambda ctx: done(), Config(message_only=True))
+        op.start_all()
+        a, b = (op._cores[name].run.slots[0] for name in ("a", "b"))
+        a.waits_for = UnlimitedWait(lambda: Need([b], every=False), lambda: any(over))
+        b.waits_for = UnlimitedWait(need_of_b, lambda: False)
+        assert circle_of_waits(a) == ([] if ends_meanwhile else ["a", "b", "a"])
+        a.waits_for = b.waits_for = None

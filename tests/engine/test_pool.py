@@ -13,7 +13,15 @@ from itertools import pairwise
 
 import pytest
 
-from smoothop import Config, Operator, SmoothopError, StopTimeoutError, done, none
+from smoothop import (
+    Config,
+    MessageDroppedError,
+    Operator,
+    SmoothopError,
+    StopTimeoutError,
+    done,
+    none,
+)
 from smoothop.engine.runners.pool.crew import RETIRED_AFTER
 from smoothop.engine.runners.pool.pool import Pool
 from smoothop.engine.runners.pool.watch import SLOW_TICK
@@ -269,6 +277,102 @@ def test_each_time_it_comes_to_that_it_is_reported_again(seed, caplog):
 
     world.run(scenario)
     assert len(caplog.records) == 2  # while the first blocks, and while the second does
+
+
+STUCK = Config(run_in="pool", message_only=True, stuck_after=0.1, on_stuck="replace")
+
+
+class Hangs:
+    """A worker of the pool whose calls hang when they are told to, until `release` is set."""
+
+    def __init__(self, world, config=STUCK):
+        self.world, self.release = world, Latch()
+        world.op.add_handler("hangs", self.handle, config)
+        world.op.start("hangs")
+
+    def handle(self, ctx):
+        if ctx.message == "hang":
+            self.release.wait(self.world.machine, None)
+        return done(ctx.message)
+
+    def give_up(self, number):
+        """Have so many of its calls abandoned."""
+        for _ in range(number):
+            with pytest.raises(MessageDroppedError):
+                self.world.op.dispatch("hangs", "hang").result()
+
+
+def test_abandoned_calls_take_no_thread_from_the_others(seed):
+    world = World(seed, pool_size=2)
+
+    def scenario():
+        hangs = Hangs(world)
+        world.op.add_handler("other", lambda ctx: done(ctx.message), ONLY)
+        world.op.start("other")
+        hangs.give_up(5)
+        began = world.machine.now()
+        results = [world.op.dispatch(name, name).result(LONG) for name in ("hangs", "other")]
+        took = world.machine.now() - began
+        hangs.release.set()
+        return results, took
+
+    results, took = world.run(scenario)
+    assert results == ["hangs", "other"]
+    assert took < 0.5
+
+
+def test_a_thread_that_comes_back_from_an_abandoned_call_is_one_of_the_pool_again(seed):
+    world = World(seed, pool_size=2)
+
+    def scenario():
+        hangs = Hangs(world)
+        hangs.give_up(5)
+        world.add(2, world.block(2), ONLY)
+        for name in ("w0", "w1"):
+            world.op.dispatch(name, None)
+        world.machine.sleep(0.5)  # both threads that there may be are busy
+        crew = world.op._means.pool.crew
+        abandoned = [carrier.thread for carrier in crew._abandoned]
+        before = len(abandoned), world.carriers()
+        hangs.release.set()
+        world.machine.sleep(0.5)
+        alive = [thread.is_alive() for thread in abandoned]
+        return before, alive, world.carriers(), len(crew._abandoned)
+
+    assert world.run(scenario) == ((5, 2), [False] * 5, 2, 0)
+
+
+def test_it_stays_when_the_pool_has_not_more_without_it(seed):
+    world = World(seed, pool_size=2)
+
+    def scenario():
+        hangs = Hangs(world)
+        hangs.give_up(2)
+        world.machine.sleep(2 * RETIRED_AFTER)
+        before = world.carriers()
+        hangs.release.set()
+        world.machine.sleep(0.5)
+        return before, world.carriers()
+
+    assert world.run(scenario) == (1, 2)
+
+
+def test_a_pool_is_exhausted_by_the_threads_that_are_not_with_abandoned_calls(seed, caplog):
+    caplog.set_level(logging.WARNING, "smoothop")
+    world = World(seed, pool_size=1)
+
+    def scenario():
+        hangs = Hangs(world)
+        hangs.give_up(2)
+        caplog.clear()
+        world.add(2, world.block(1.5), POOL)
+        world.machine.sleep(2)
+        hangs.release.set()
+
+    world.run(scenario)
+    (record,) = caplog.records
+    assert record.blockers in (["w0"], ["w1"])
+    assert record.message.startswith("pool exhausted: none of its threads (1) has come back")
 
 
 def test_a_pool_that_cannot_grow_goes_on_with_what_it_has(seed, caplog):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smoothop import Config, Context, HandleResult, Operator, SmoothopError, done
+from smoothop import Config, Context, HandleResult, Operator, Receipt, SmoothopError, done, none
 from smoothop.testing import SimMachine, Style
 
 SCHEDULES = range(60)
@@ -107,3 +107,99 @@ def test_who_waits_for_room_is_not_overtaken(seed: int) -> None:
 
     machine.run(main)
     assert handled == ["in hand", "in the mailbox", "first", "second"]
+
+
+POOLED = Config(run_in="pool", message_only=True)
+
+
+def asks(ctx: Context) -> HandleResult:
+    """Wait without limit for what another worker, which the message names, makes of the rest."""
+    other, *rest = ctx.message
+    return done(ctx.dispatch(other, rest).result())
+
+
+def outcomes(receipts: list[Receipt]) -> list[object]:
+    """Return each result, or the text of the error; all come soon."""
+    results: list[object] = []
+    for receipt in receipts:
+        try:
+            results.append(receipt.result(5))
+        except SmoothopError as error:
+            results.append(str(error))
+    return results
+
+
+@pytest.mark.parametrize("seed", SCHEDULES)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_handlers_that_hold_all_threads_and_wait_for_one_more_are_told(
+    seed: int, size: int
+) -> None:
+    machine = simulated(seed)
+
+    def main() -> list[object]:
+        with Operator(_machine=machine, pool_size=size) as operator:
+            operator.add_handler("answers", lambda ctx: done("answer"), POOLED)
+            for number in range(5):
+                operator.add_handler(f"asks{number}", asks, POOLED)
+            operator.start_all()
+            receipts = [operator.dispatch(f"asks{n}", ["answers"]) for n in range(5)]
+            return outcomes(receipts)
+
+    results = machine.run(main)
+    refused = [result for result in results if result != "answer"]
+    assert all("-> answers (gets no thread of the pool) ->" in str(text) for text in refused)
+    assert size > 1 or len(refused) == 5
+
+
+@pytest.mark.parametrize("seed", SCHEDULES)
+def test_so_are_those_of_whom_one_has_a_thread_of_its_own(seed: int) -> None:
+    machine = simulated(seed)
+
+    def main() -> list[object]:
+        with Operator(_machine=machine, pool_size=1) as operator:
+            operator.add_handler("answers", lambda ctx: done("answer"), POOLED)
+            operator.add_handler("own", asks, Config(message_only=True))
+            operator.add_handler("asks", asks, POOLED)
+            operator.start_all()
+            return outcomes([operator.dispatch("asks", ["own", "answers"])])
+
+    (text,) = machine.run(main)
+    assert "these workers wait for each other" in str(text)
+
+
+@pytest.mark.parametrize("seed", SCHEDULES)
+def test_and_those_who_wait_for_one_that_sleeps_and_will_need_a_thread(seed: int) -> None:
+    machine = simulated(seed)
+
+    def panics(ctx: Context) -> HandleResult:
+        raise RuntimeError
+
+    def main() -> list[object]:
+        with Operator(_machine=machine, pool_size=1) as operator:
+            backs_off = Config(run_in="pool", panic_backoff=1, panic_backoff_max=1)
+            operator.add_handler("sleeps", panics, backs_off)
+            operator.add_handler("asks", asks, POOLED)
+            operator.start_all()
+            machine.sleep(0.5)
+            return outcomes([operator.dispatch("asks", ["sleeps"])])
+
+    (text,) = machine.run(main)
+    assert "asks -> sleeps (gets no thread of the pool) -> asks" in str(text)
+
+
+@pytest.mark.parametrize("seed", SCHEDULES)
+def test_nobody_is_told_so_while_one_of_those_with_a_thread_gets_on(seed: int) -> None:
+    machine = simulated(seed)
+
+    def main() -> list[object]:
+        with Operator(_machine=machine, pool_size=3) as operator:
+            operator.add_handler("answers", lambda ctx: done("answer"), POOLED)
+            operator.add_handler("first", asks, POOLED)
+            operator.add_handler("second", asks, POOLED)
+            for name in ("busy", "also-busy"):
+                operator.add_handler(name, lambda ctx: none(0.001), Config(run_in="pool"))
+            operator.start_all()
+            message = ["second", "answers"]
+            return outcomes([operator.dispatch("first", message) for _ in range(20)])
+
+    assert machine.run(main) == ["answer"] * 20

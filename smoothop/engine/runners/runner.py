@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from smoothop.engine.current import ThreadWait
     from smoothop.engine.worker.slot import Slot
 
 
@@ -22,6 +23,10 @@ class Runner(Protocol):
 
     def is_held(self) -> bool:
         """Tell whether whoever drives the slot cannot go on before the calling thread does."""
+        ...
+
+    def thread_wait(self) -> ThreadWait | None:
+        """Return what keeps the slot from getting a thread, if something does; from any thread."""
         ...
 
     def stack(self) -> str:
@@ -53,3 +58,7 @@ class OwnThread:
     def is_held(self) -> bool:
         """See `Runner.is_held`: it needs none but the worker's."""
         return False
+
+    def thread_wait(self) -> ThreadWait | None:
+        """See `Runner.thread_wait`: it has its own."""
+        return None

@@ -7,8 +7,8 @@ in its call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smoothop._durations import seconds
 from smoothop.engine import logs
@@ -16,7 +16,7 @@ from smoothop.engine.runners.loop.beat import LoopBeat
 from smoothop.engine.texts import typed_text
 from smoothop.engine.waiting import Waiter
 from smoothop.engine.watching.stuck import SHORTEST_STEP, Ages, Call, step_for
-from smoothop.engine.worker.replacing import replace
+from smoothop.engine.worker.replacing import MOST_ABANDONED, replace
 from smoothop.engine.worker.snapshots import recent_calls
 from smoothop.engine.worker.supervision import ABANDONED
 from smoothop.events import HANDLING, StuckEvent
@@ -70,6 +70,7 @@ class Watchdog:
         self._is_there = False
         self._waiter: Waiter | None = None
         self._ages: Ages[Slot | LoopBeat] = Ages()
+        self._not_replaced: dict[Slot, Call] = {}
         self._beat = LoopBeat(means)
 
     def watch(self, core: WorkerCore, run: Run) -> None:
@@ -111,6 +112,7 @@ class Watchdog:
                 if not runs:
                     self._is_there = False
                     self._ages = Ages()
+                    self._not_replaced.clear()
                     break
                 self._waiter = waiter = Waiter(self._machine)
             step = step_for(min(_limit(run) for run in runs))
@@ -137,6 +139,7 @@ class Watchdog:
             self.blocked = ()
         elif blocker.slot not in calls:
             calls[self._beat] = Call(blocker.since, min(map(_limit, on_loop)) + step)
+        self._replace_now(runs, calls)
         if self._ages.is_late(now, step):  # after that: a call that is over by now is noted
             self._look_back(runs, calls, self._ages.passed(now, step, worked))
         for who, call in self._ages.look(now, step, calls, worked).items():
@@ -185,8 +188,16 @@ class Watchdog:
             return
         slot.reported = call.since
         self._tell(core, f"slot {slot.number}", duration, stack)
-        if slot.run.config.on_stuck == "replace":
-            replace(core, slot, call.since, call.subject)  # type: ignore[arg-type]  # as put in above
+        if slot.run.config.on_stuck == "replace" and not _is_replaced(core, slot, call):
+            core.log.error("stuck slot is not replaced: %d are abandoned", MOST_ABANDONED)
+            self._not_replaced[slot] = call
+
+    def _replace_now(self, runs: Mapping[Run, WorkerCore], calls: Mapping[Any, Call]) -> None:
+        """Replace those that could not be when they were told, and are in that call still."""
+        for slot, call in self._not_replaced.copy().items():
+            goes_on = slot in calls and calls[slot].since == call.since
+            if not goes_on or _is_replaced(runs[slot.run], slot, call):
+                del self._not_replaced[slot]
 
     def _tell(self, core: WorkerCore, how: str, duration: float, stack: str) -> None:
         core.log.stuck("handler stuck", stack, duration=duration)
@@ -207,6 +218,10 @@ class Watchdog:
 def set_alarms(operator: Operator, alarms: Alarms) -> None:
     """Have `alarms` told by the operator's watchdog; for who owns the process."""
     operator._means.watchdog.alarms = alarms  # noqa: SLF001 - the engine's own door
+
+
+def _is_replaced(core: WorkerCore, slot: Slot, call: Call) -> bool:
+    return replace(core, slot, call.since, call.subject)  # type: ignore[arg-type]  # as `_look` put it in
 
 
 def _limit(run: Run) -> float:

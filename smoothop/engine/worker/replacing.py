@@ -16,7 +16,7 @@ MOST_ABANDONED: Final = 8
 """Abandoned slots that a worker may have: what they hold (threads, memory, locks) is not freed."""
 
 
-def replace(core: WorkerCore, slot: Slot, since: float, receipt: Receipt | None) -> None:
+def replace(core: WorkerCore, slot: Slot, since: float, receipt: Receipt | None) -> bool:
     """Give up the call that began at `since`, and open a new slot.
 
     Nothing ends the code that is stuck. Its slot is abandoned: what it does late changes nothing
@@ -29,22 +29,22 @@ def replace(core: WorkerCore, slot: Slot, since: float, receipt: Receipt | None)
         slot: the stuck one.
         since: when the call began.
         receipt: that of the message which the call handles, if it has one.
+
+    Returns:
+        ``False``: the worker has too many abandoned slots; when one of them has ended, try again.
     """
     if slot.kill is not None:
         if slot.since == since:
             slot.kill()
-        return
+        return True
     with core.lock:
         run = slot.run
         if run.leaving or not slot.is_active or slot.since != since:
-            return  # it will leave anyway, or is not stuck any more
-        is_full = sum(other.dismissed == ABANDONED for other in run.slots) >= MOST_ABANDONED
-        if not is_full:
-            slot.dismissed = ABANDONED
-            slot.attention = True
-    if is_full:
-        core.log.error("stuck slot is not replaced: %d are abandoned", MOST_ABANDONED)
-        return
+            return True  # it will leave anyway, or is not stuck any more
+        if sum(other.dismissed == ABANDONED for other in run.slots) >= MOST_ABANDONED:
+            return False
+        slot.dismissed = ABANDONED
+        slot.attention = True
     core.log.warning("stuck slot replaced", slot=slot.number)
     if receipt is not None:
         why = f"worker {core.name}: its handler was stuck with the message and was replaced"
@@ -52,3 +52,4 @@ def replace(core: WorkerCore, slot: Slot, since: float, receipt: Receipt | None)
     if slot.runner is not None:
         slot.runner.abandoned()
     core.fill(run)
+    return True

@@ -101,6 +101,9 @@ class LoopRunner:
         """See `Runner.is_held`."""
         return self._crew.is_held()
 
+    def thread_wait(self) -> None:
+        """See `Runner.thread_wait`: a loop has a turn for everybody."""
+
     def stack(self) -> str:
         """See `Runner.stack`."""
         turn = self.turn

@@ -13,6 +13,7 @@ from smoothop.engine.runners.pool.runner import CARRIED
 if TYPE_CHECKING:
     from smoothop.engine.machine import Thread
     from smoothop.engine.runners.pool.pool import Pool
+    from smoothop.engine.worker.slot import Slot
 
 RETIRED_AFTER: Final = 5.0
 """Seconds without work after which a carrier ends; one stays while there are slots."""
@@ -21,8 +22,11 @@ RETIRED_AFTER: Final = 5.0
 class Crew:
     """The carriers of one pool. All of it belongs to the pool's lock, but for `add`.
 
+    A carrier that is with an abandoned slot may never come back, so another may take its place: it
+    is none of the `carriers` then, and one of them again when it does come back.
+
     Attributes:
-        carriers: all that there are.
+        carriers: all that there are, but for those with an abandoned slot.
         coming: how many were called up, or have been started, and have not come yet.
         returned: how often a carrier has come back from a slot, ever.
     """
@@ -34,6 +38,7 @@ class Crew:
         self._pool = pool
         self._limit = limit
         self._idle: list[Carrier] = []
+        self._abandoned: list[Carrier] = []
         self._numbers = count(1)
         self._cannot_grow = False
 
@@ -88,17 +93,26 @@ class Crew:
 
     # -- for the carriers
 
-    def came(self, carrier: Carrier) -> None:
-        """`carrier` has come, because it was called up or from a slot, and asks for the next."""
+    def came(self, carrier: Carrier) -> bool:
+        """`carrier` has come, because it was called up or from a slot, and asks for the next.
+
+        Tells whether it may have one: when it has been abandoned meanwhile, others may be enough.
+        """
         if carrier.runner is not None:
             carrier.runner = None
             carrier.turns += 1
             self.returned += 1
+            if self._abandoned and carrier in self._abandoned:
+                self._abandoned.remove(carrier)
+                if len(self.carriers) >= self._limit:
+                    return False
+                self.carriers.append(carrier)
         elif carrier.coming:
             carrier.coming = False
             self.coming -= 1
         elif carrier in self._idle:
             self._idle.remove(carrier)
+        return True
 
     def rests(self, carrier: Carrier) -> float | None:
         """`carrier` has nothing to do; return how long it waits at most, ``None``: no limit."""
@@ -120,6 +134,12 @@ class Crew:
 
     # -- for the pool and its watch
 
+    def abandon(self, carrier: Carrier) -> None:
+        """`carrier` is with a slot that was abandoned: do without it until it comes back."""
+        if carrier in self.carriers:
+            self.carriers.remove(carrier)
+            self._abandoned.append(carrier)
+
     def wake_idle(self) -> None:
         """Let those who are idle look whether they are still needed."""
         for carrier in self._idle:
@@ -131,7 +151,7 @@ class Crew:
 
     def carried(self) -> int:
         """Return how many slots are with a carrier, and have not ended."""
-        runners = [carrier.runner for carrier in self.carriers]
+        runners = [carrier.runner for carrier in (*self.carriers, *self._abandoned)]
         return sum(runner is not None and runner.place is CARRIED for runner in runners)
 
     def blockers(self) -> list[tuple[str, str]]:
@@ -139,9 +159,23 @@ class Crew:
         runners = [carrier.runner for carrier in self.carriers]
         return [(runner.name, runner.stack()) for runner in runners if runner is not None]
 
+    def holders(self) -> tuple[tuple[Slot, int], ...]:
+        """Return the slots that hold all threads there may be, as in `ThreadWait`.
+
+        None, if a thread can still come.
+        """
+        holders = []
+        for carrier in self.carriers:
+            runner = carrier.runner
+            if runner is None or runner.place is not CARRIED:
+                return ()
+            holders.append((runner.slot, carrier.turns))
+        return () if self.can_grow() else tuple(holders)
+
     def forget_all(self) -> None:
         """Know that there are no threads."""
         self.carriers.clear()
+        self._abandoned.clear()
         self._idle.clear()
         self.coming = 0
 

@@ -107,6 +107,12 @@ class Pool:
             self._leave(runner)  # in line, it is passed over
             return True
 
+    def abandon(self, runner: PoolRunner) -> None:
+        """Let others have a thread in place of the one that a carried slot keeps."""
+        with self.lock:
+            if runner.place is CARRIED and runner.carrier is not None:
+                self.crew.abandon(runner.carrier)
+
     def close(self) -> None:
         """End all threads: at once, or when they come back from a slot and none is left behind."""
         with self.lock:
@@ -136,7 +142,8 @@ class Pool:
             with self.lock:
                 if carrier.runner is not None:
                     self._put_down(carrier.runner)
-                self.crew.came(carrier)
+                if not self.crew.came(carrier):
+                    return None
                 runner = self._next()
                 if runner is not None:
                     runner.carrier, carrier.runner = carrier, runner

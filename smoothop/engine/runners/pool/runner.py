@@ -6,7 +6,7 @@ from contextvars import Context as VariableContext
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from smoothop.engine.current import enter_thread
+from smoothop.engine.current import ThreadWait, enter_thread
 from smoothop.engine.machine import is_mine
 from smoothop.engine.runners import steps
 from smoothop.engine.texts import thread_stack
@@ -47,6 +47,7 @@ class PoolRunner:
     It is what a mailbox wakes. There may be a hundred thousand of them, so it is small.
 
     Attributes:
+        slot: the slot.
         place: where it is.
         decision: what it came to on the last carrier; ``None``: it has not begun.
         woken: it was woken while a carrier was with it.
@@ -57,18 +58,18 @@ class PoolRunner:
     __slots__ = (
         "_pool",
         "_sleeper",
-        "_slot",
         "_variables",
         "carrier",
         "decision",
         "place",
+        "slot",
         "ticket",
         "woken",
     )
 
     def __init__(self, pool: Pool, slot: Slot) -> None:
         self._pool = pool
-        self._slot = slot
+        self.slot = slot
         self.decision: Decision | None = None
         self._sleeper: Sleeper | None = None
         # Its own, from call to call and on whichever thread, as a thread of its own would have;
@@ -83,7 +84,7 @@ class PoolRunner:
     @property
     def name(self) -> str:
         """The worker's name, with the number of every slot but the first."""
-        return self._slot.label
+        return self.slot.label
 
     def stack(self) -> str:
         """Return where it stands, as a traceback's text."""
@@ -106,11 +107,23 @@ class PoolRunner:
         self.wake()
 
     def abandoned(self) -> None:
-        """See `Runner.abandoned`: nothing ends a call on a thread."""
+        """See `Runner.abandoned`: nothing ends a call on a thread, so the pool does without it."""
+        self._pool.abandon(self)
 
     def is_held(self) -> bool:
         """See `Runner.is_held`."""
         return is_mine(self._pool.lock)
+
+    def thread_wait(self) -> ThreadWait | None:
+        """See `Runner.thread_wait`: also when it sleeps, as it will need one to wake up."""
+        pool = self._pool
+        if pool.crew.can_grow() or (self.slot.run.leaving and self._needs_no_call()):
+            return None  # whose slot takes the last thread, and then waits, looks as well
+        with pool.lock:
+            if self.place is CARRIED or self.place is GONE:
+                return None
+            holders = pool.crew.holders()
+        return ThreadWait(holders) if holders else None
 
     # -- on a carrier
 
@@ -128,7 +141,7 @@ class PoolRunner:
             self._variables = variables
 
     def _drive(self) -> Decision:
-        slot = self._slot
+        slot = self.slot
         enter_thread(slot)
         try:
             decision = self._steps()
@@ -142,7 +155,7 @@ class PoolRunner:
         return decision
 
     def _steps(self) -> Decision:
-        slot = self._slot
+        slot = self.slot
         decision = self._resumed()
         while not isinstance(decision, End):
             if decision is CALL:
@@ -165,21 +178,24 @@ class PoolRunner:
         """Answer how to go on from where the last carrier left it."""
         decision = self.decision
         if decision is None:
-            return self._slot.begin()
-        return decision if decision is CALL else self._slot.woken(self._sleeper)
+            return self.slot.begin()
+        return decision if decision is CALL else self.slot.woken(self._sleeper)
 
     # -- the end
 
     def _can_end_anywhere(self) -> bool:
-        slot = self._slot
-        return slot.run.stopping and (slot.calls.teardown is None or not slot.run.is_set_up)
+        return self.slot.run.stopping and self._needs_no_call()
+
+    def _needs_no_call(self) -> bool:
+        """Tell whether no user code is left to be called once it is to stop."""
+        return self.slot.calls.teardown is None or not self.slot.run.is_set_up
 
     def _end_if_not_carried(self) -> None:
         if self._pool.take_out(self):
             (self._variables or VariableContext()).run(self._end_here)
 
     def _end_here(self) -> None:
-        slot = self._slot
+        slot = self.slot
         decision = self._resumed()
         if decision is CALL:  # it had lined up again
             decision = slot.nothing_to_call()
