@@ -240,10 +240,9 @@ class ChildCalls:
             if not attendant.teardown_is_told:  # it has died in it, or just before
                 self._core.teardown_failed(ChildDiedError(child.exit))
             return
+        # If it is busy, whoever waits for the answer says so, or goes on with what was given.
         is_idle = not self._is_busy
-        if (
-            is_idle
-        ):  # otherwise whoever waits for the answer says so, or goes on with what was given
+        if is_idle:
             self._died = child.exit
         self._slot.lose_setup()  # before anybody can read that it is gone
         if is_idle:
