@@ -114,6 +114,27 @@ def test_what_was_set_up_and_broke_ends_a_sleep_but_no_backoff():
         assert machine.woken(101.0, message=True) == backoff
 
 
+def test_that_it_broke_is_told_in_a_pause_too_which_goes_on_then():
+    machine = supervision(has_setup=True, panic_backoff=5)
+    machine.set_up()
+    machine.out_of_messages()
+    assert look(machine, 100.0, paused=True) is FOR_A_RESUME
+    machine.lose_setup(broke=True)
+    assert look(machine, 101.0, paused=True) is Step.SET_UP
+    assert panic(machine, 101.0) == Wait(106.0, for_message=False)
+    assert machine.woken(106.0, message=True) is FOR_A_RESUME
+    assert look(machine, 107.0) is Step.SET_UP
+
+
+def test_in_a_pause_a_backoff_goes_on_before_that_is_told():
+    machine = supervision(has_setup=True, panic_backoff=5)
+    backoff = panic(machine, 100.0)
+    assert look(machine, 101.0, paused=True) is FOR_A_RESUME
+    machine.lose_setup(broke=True)
+    assert look(machine, 102.0, paused=True) == backoff
+    assert machine.woken(105.0, message=False) is Step.SET_UP
+
+
 def test_what_is_set_up_anew_by_intent_ends_no_sleep():
     machine = supervision(has_setup=True)
     wait = machine.handled(none(5), 100.0)

@@ -390,11 +390,15 @@ class Logic:
             self.note("cleaned up")
 
     async def do_hold_the_gil(self, ctx):
-        ctypes.PyDLL(None).sleep(3600)
+        hold_the_gil()
 
     async def do_ring_and_hold_the_gil(self, ctx):
         await ctx.dispatch("bell", None)
-        ctypes.PyDLL(None).sleep(3600)
+        hold_the_gil()
+
+    async def do_ignore_and_hold_the_gil(self, ctx, number):
+        signal.signal(number, signal.SIG_IGN)
+        await self.do_ring_and_hold_the_gil(ctx)
 
     async def do_signal_itself(self, ctx, number):
         os.kill(os.getpid(), number)
@@ -403,6 +407,10 @@ class Logic:
     async def do_close_descriptors(self, ctx):
         os.closerange(3, 100)
         threading.Event().wait()
+
+    async def do_become_another_program_on(self, ctx, number):
+        signal.signal(number, lambda *_: os.execvp("sleep", ["sleep", "60"]))
+        return done()
 
     async def do_descriptors(self, ctx):
         return done(descriptors())
@@ -448,6 +456,11 @@ class Logic:
     async def do_fork(self, ctx, fifo):
         leave_a_process_behind(fifo)
         os._exit(5)
+
+
+def hold_the_gil():
+    """Keep the interpreter for good, in C code that a signal does not end."""
+    ctypes.PyDLL(None).read(os.pipe()[0], ctypes.create_string_buffer(1), 1)
 
 
 def descriptors():

@@ -201,7 +201,8 @@ class Supervision:
         """What was set up is gone: `setup` comes next, when it is not time to wait.
 
         Args:
-            broke: it went by itself, which ends a sleep as a message does; a backoff goes on.
+            broke: it went by itself, which ends a sleep as a message does, and is told also in
+                a pause; a backoff goes on.
         """
         self._due = SET_UP
         self._broke = broke
@@ -256,7 +257,7 @@ class Supervision:
 
         A pause stops no clock: a sleep that was due to end during one is over after it.
         """
-        if self._paused:
+        if self._paused and not self._broke:
             return FOR_A_RESUME
         wait = self._wait
         if wait is not None:

@@ -22,8 +22,10 @@ from smoothop import (
     StopTimeoutError,
     done,
 )
-from smoothop.engine.runners.process import attendant, calls, wire
+from smoothop.engine.machine import SYSTEM
+from smoothop.engine.runners.process import attendant, calls, dump, escalation, wire
 from smoothop.engine.runners.process.beginning import Beginning
+from smoothop.engine.runners.process.bell import Bell
 from smoothop.engine.runners.process.child import Child
 from smoothop.engine.runners.process.inside import messenger
 from smoothop.engine.runners.process.inside.termination import Termination
@@ -112,6 +114,24 @@ def test_a_child_that_dies_idle_is_a_panic_at_once_without_a_loss(op, add, ask, 
     assert record.error == how
 
 
+def test_one_that_dies_while_its_worker_is_paused_is_a_panic_at_once_and_the_pause_goes_on(
+    op, add, ask, caplog, tmp_path
+):
+    notes = tmp_path / "notes"
+    worker = add(notes=notes)
+    first = pid_of(ask)
+    op.pause("w")
+    with worker.metrics(kinds={"panic"}) as panics:
+        kill_idle(op, first, caplog)
+        assert f"child process {first} was killed by SIGKILL" in panics.get(DEADLINE).error
+    waiting = op.dispatch("w", ("facts",))
+    assert lines(notes) == ["setup"]
+    op.resume("w")
+    assert waiting.result(DEADLINE)[-1] != first
+    assert lines(notes) == ["setup", "setup"]
+    assert worker.snapshot().panics == 1
+
+
 def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, ask):
     worker = add()
     with worker.metrics(kinds={"panic"}) as panics:
@@ -123,7 +143,7 @@ def test_no_message_is_lost_to_a_child_that_dies_before_it_has_seen_it(op, add, 
 
 
 def test_one_whose_death_is_not_told_yet_when_a_message_comes_is_a_panic_too(
-    op, add, ask, monkeypatch
+    op, add, ask, caplog, monkeypatch
 ):
     reap, reaped, waits = Child.reap, threading.Event(), threading.Event()
 
@@ -147,6 +167,8 @@ def test_one_whose_death_is_not_told_yet_when_a_message_comes_is_a_panic_too(
         assert reaped.wait(DEADLINE)
         assert ask("echo", 1) == (1,)
         assert f"child process {pid} was killed by SIGKILL" in panics.get(DEADLINE).error
+    (record,) = [one for one in caplog.records if "while idle" in one.getMessage()]
+    assert record.error == f"child process {pid} was killed by SIGKILL"
 
 
 def test_children_that_die_idle_use_up_the_panics(op, add, ask):
@@ -364,6 +386,54 @@ def test_a_child_that_dies_over_a_message_is_a_panic_that_says_how(op, add, ask,
     assert worker.snapshot().panics == 1
 
 
+def test_one_that_dies_at_once_over_what_it_was_handed_was_not_idle(add, ask, caplog, monkeypatch):
+    lies_down, listen, handle = threading.Event(), Bell.listen, calls.ChildCalls.handle
+    handed = []
+
+    def listening(bell, ear):
+        lies_down.set()
+        return listen(bell, ear)
+
+    def handling(child_calls, context):
+        if context.message == ("exit", 3):
+            handed.append(child_calls._given)
+            assert child_calls._attendant.gone.wait(SYSTEM, DEADLINE)
+        return handle(child_calls, context)
+
+    monkeypatch.setattr(Bell, "listen", listening)
+    monkeypatch.setattr(calls.ChildCalls, "handle", handling)
+    worker = add()
+    assert lies_down.wait(DEADLINE)
+    with pytest.raises(HandlerPanickedError, match="ended with exit code 3"):
+        ask("exit", 3)
+    assert handed != [None]
+    assert ask("echo", 1) == (1,)
+    assert [one for one in caplog.records if "while idle" in one.getMessage()] == []
+    assert worker.snapshot().panics == 1
+
+
+@pytest.fixture
+def sigchld_ignored():
+    """Let the system reap children itself, as soon as they have ended."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.usefixtures("sigchld_ignored")
+@pytest.mark.parametrize("message", [("exit", 3), ("kill", signal.SIGKILL)])
+def test_how_it_died_is_not_made_up_where_the_system_does_not_say(op, add, ask, message):
+    worker = add()
+    pid = pid_of(ask)
+    with pytest.raises(HandlerPanickedError) as panicked:
+        ask(*message)
+    how = f"child process {pid} has ended, and the system did not say how: SIGCHLD is ignored, or"
+    assert str(panicked.value).startswith(f"worker w: handler panicked: {how}")
+    assert ask("echo", 1) == (1,)
+    op.stop("w").result(DEADLINE)
+    assert worker.snapshot().panics == 1
+
+
 def test_one_that_is_stuck_with_a_message_is_killed_if_it_is_to_be_replaced(op, add, ask, tmp_path):
     add(stuck_after=0.2, on_stuck="replace", panic_backoff=0.001)
     before = pid_of(ask)
@@ -442,6 +512,41 @@ def test_a_child_that_closes_its_sockets_is_killed(op, add, ask):
     with pytest.raises(HandlerPanickedError, match="it had closed its connection to its parent"):
         ask("close_descriptors")
     assert ask("echo", 1) == (1,)
+
+
+def force_in(caplog):
+    """Return what was logged of force against children."""
+    return [
+        (one.getMessage(), one.reason)
+        for one in caplog.records
+        if one.getMessage() in ("terminating child process", "killing child process")
+    ]
+
+
+@pytest.mark.parametrize("message", [("exit", 3), ("crash",), ("close_descriptors",)])
+def test_one_that_dies_or_closes_its_sockets_is_not_said_to_have_been_asked(
+    add, ask, caplog, message
+):
+    add(stop_grace=0)
+    for _ in range(3):
+        with pytest.raises(HandlerPanickedError):
+            ask(*message)
+    assert force_in(caplog) == []
+
+
+def test_an_idle_one_that_becomes_another_program_is_killed_for_what_it_did(
+    add, ask, caplog, monkeypatch
+):
+    monkeypatch.setattr(escalation, "LAST_CHANCE", 0.05)
+    add(stop_grace=0)
+    pid = pid_of(ask)
+    ask("become_another_program_on", signal.SIGUSR1)
+    with until_it_is_logged("while idle"):
+        os.kill(pid, signal.SIGUSR1)
+    ((how, why),) = force_in(caplog)
+    assert how == "killing child process"
+    assert why.startswith("it had closed its connection to its parent, and did not end within")
+    assert pid_of(ask) != pid
 
 
 # -- stopping
@@ -574,13 +679,50 @@ def test_the_stack_is_the_childs(op, add, ask, tmp_path):
     assert "in do_pass" in stuck.value.stuck["w"]
 
 
-def test_a_child_that_cannot_say_where_it_stands_is_not_waited_for(op, add, ask, bell):
-    add(stop_grace=0.3)
-    pid = pid_of(ask)
-    op.dispatch("w", ("ring_and_hold_the_gil",))
-    assert bell.wait(DEADLINE)
-    with pytest.raises(StopTimeoutError, match=f"child process {pid} did not say within 0.2 s"):
+@pytest.fixture
+def patient_with_dumps(monkeypatch):
+    """Give a child all the time of a test to write where it stands."""
+    monkeypatch.setattr(dump, "PATIENCE", DEADLINE)
+
+
+@pytest.mark.usefixtures("patient_with_dumps")
+def test_one_that_keeps_the_gil_is_shown_with_its_line_whenever_it_is_asked(op, add):
+    events = op.metrics(kinds=["stuck"])
+    worker = add(stuck_after=0.5, stop_grace=0.05)
+    op.dispatch("w", ("hold_the_gil",))
+    stack = events.get(DEADLINE).stack.splitlines()
+    assert stack[0] == '  File "<string>", line 1, in <module>'
+    assert stack[-2].endswith(", in hold_the_gil")
+    assert stack[-1].startswith("    ctypes.PyDLL(None).read(")
+    (slot,) = worker._core.run.slots
+    assert slot.stack().splitlines() == stack
+    with pytest.raises(StopTimeoutError) as stuck:
         op.stop("w", timeout=0.05).result(DEADLINE)
+    assert ", in hold_the_gil" in stuck.value.stuck["w"]
+
+
+def test_one_that_takes_no_signal_either_is_not_waited_for(op, add, ask, bell):
+    events = op.metrics(kinds=["stuck"])
+    add(stuck_after=0.5, stop_grace=0.05)
+    pid = pid_of(ask)
+    op.dispatch("w", ("ignore_and_hold_the_gil", dump.SIGNAL))
+    assert f"child process {pid} did not say within 0.2 s" in events.get(DEADLINE).stack
+
+
+def test_nor_is_one_that_was_stopped_and_nothing_is_harmed_when_it_goes_on(op, add, ask, tmp_path):
+    fifo = Fifo(tmp_path / "fifo")
+    worker = add()
+    pid = pid_of(ask)
+    inside = op.dispatch("w", ("pass", fifo.path))
+    with Path(fifo.path).open("wb"):  # opened when it stands there
+        os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+        (slot,) = worker._core.run.slots
+        told = slot.stack()
+        os.kill(pid, signal.SIGCONT)
+    assert f"child process {pid} did not say within 0.2 s" in told
+    inside.result(DEADLINE)
+    assert pid_of(ask) == pid
 
 
 def test_signals_from_elsewhere_are_left_to_the_parent(op, add, ask):
@@ -598,12 +740,12 @@ def test_a_stop_during_the_start_ends_it(op, add):
 # -- what it inherits
 
 
-def test_a_child_has_three_descriptors_and_its_two_sockets_and_passes_none_on(add, ask):
+def test_a_child_has_three_descriptors_and_three_to_its_parent_and_passes_none_on(add, ask):
     add()
     add("other")
     ask("echo", worker="other")
     own, grandchilds = ask("descriptors")
-    assert own == 6  # the sixth lists them
+    assert own == 7  # the seventh lists them
     assert grandchilds == 4
 
 

@@ -20,6 +20,7 @@ from smoothop.engine.runners.process.answers import unsendable
 from smoothop.engine.runners.process.carried import arrived, carry
 from smoothop.engine.runners.process.errands import Errands
 from smoothop.engine.runners.process.escalation import LAST_CHANCE, Escalation, Force
+from smoothop.engine.runners.process.exits import HAD_CLOSED
 from smoothop.engine.waiting import Latch
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ class Attendant:
 
         self._wish(lambda: self._ask_stack(tell))
         latch.wait(self._machine, PATIENCE)
-        return told[0] if told else self._child.exit or _no_answer(self._child.pid)
+        if told:
+            return told[0]
+        child = self._child
+        return child.exit or child.dump() or child.exit or _no_answer(child.pid)
 
     def _wish(self, wish: Callable[[], None]) -> None:
         self._wishes.append(wish)
@@ -172,11 +176,14 @@ class Attendant:
         if force is Force.TERMINATE:
             self._core.log.warning("terminating child process", pid=self._child.pid, reason=late)
             self._child.side.post(wire.TERMINATE)
-        else:
+            return
+        if force is Force.KILL:
             late += f", nor within {LAST_CHANCE:g} s of SIGTERM"
-            self._core.log.warning("killing child process", pid=self._child.pid, reason=late)
-            self.teardown_is_told = True
-            self._child.kill(late)
+        else:
+            late = f"{HAD_CLOSED}, and did not end within {LAST_CHANCE:g} s of that"
+        self._core.log.warning("killing child process", pid=self._child.pid, reason=late)
+        self.teardown_is_told = True
+        self._child.kill(late)
 
     def _see_out(self) -> None:
         self._ears[self._child.see_out(stopping=self._slot.run.stopping)] = self._said_at_last
@@ -199,7 +206,7 @@ class Attendant:
             except EOFError:
                 deaf.append(ear)
                 del self._ears[ear]
-                self._escalation.asked(self._machine.monotonic())
+                self._escalation.unheard(self._machine.monotonic())
         return deaf
 
     def _said_aside(self, kind: int, body: bytes) -> None:

@@ -16,7 +16,7 @@ from smoothop.engine.runners.process.attendant import Attendant
 from smoothop.engine.runners.process.beginning import beginning
 from smoothop.engine.runners.process.carried import arrived
 from smoothop.engine.runners.process.child import Child, UnreadError
-from smoothop.engine.runners.process.exits import ChildDiedError
+from smoothop.engine.runners.process.exits import HAD_CLOSED, ChildDiedError
 from smoothop.engine.runners.process.orders import Order, is_light
 from smoothop.results import HandleResult, fail
 
@@ -81,7 +81,9 @@ class ChildCalls:
             except UnreadError:
                 how = self._how_it_ended(child)
                 if self._slot.run.stopping:  # it was made to leave: no other one is begun
-                    raise ChildDiedError(how) from None
+                    raise self._death(child) from None
+                if self._died is None:  # its attendant has taken it for busy
+                    self._warn_idle(how)
                 self._died = how
         order.unsend()
         child = self._begin()
@@ -165,7 +167,7 @@ class ChildCalls:
         try:
             return self._order(child, order)
         except UnreadError:
-            raise ChildDiedError(self._how_it_ended(child)) from None
+            raise self._death(child) from None
 
     def _order(self, child: Child, order: Order) -> tuple[int, bytes]:
         """Give an order and return the answer.
@@ -183,10 +185,10 @@ class ChildCalls:
             while (answer := child.answer())[0] in _BEFORE:
                 self._said_before(*answer)
         except EOFError:
-            raise ChildDiedError(self._how_it_ended(child)) from None
+            raise self._death(child) from None
         except MemoryError as error:  # what is left of it would be taken for the next answer
             child.kill("there was no memory for its answer")
-            raise ChildDiedError(self._how_it_ended(child)) from error
+            raise self._death(child) from error
         finally:
             self._is_busy = False
         return answer
@@ -238,20 +240,28 @@ class ChildCalls:
             if not attendant.teardown_is_told:  # it has died in it, or just before
                 self._core.teardown_failed(ChildDiedError(child.exit))
             return
-        # What was given may never be gone on with: then nobody else tells of this death.
-        is_idle = not self._is_busy or self._given is not None
-        if is_idle:  # otherwise whoever waits for the answer says so
+        # If it is busy, whoever waits for the answer says so, or goes on with what was given.
+        is_idle = not self._is_busy
+        if is_idle:
             self._died = child.exit
         self._slot.lose_setup()  # before anybody can read that it is gone
         if is_idle:
-            self._core.log.warning("child process ended while idle", error=child.exit)
+            self._warn_idle(child.exit)
             self._slot.lose_setup(broke=True)
+
+    def _warn_idle(self, how: str | None) -> None:
+        self._core.log.warning("child process ended while idle", error=how)
+
+    def _death(self, child: Child) -> ChildDiedError:
+        """Return the error that tells of a death, which nobody else tells then."""
+        how = self._how_it_ended(child)
+        self._died = None
+        return ChildDiedError(how)
 
     def _how_it_ended(self, child: Child) -> str:
         attendant = self._attendant
         assert attendant is not None  # noqa: S101 - every child has one
         if not attendant.gone.wait(self._core.machine, _LAST_BREATH):
-            child.kill("it had closed its connection to its parent")
+            child.kill(HAD_CLOSED)
             attendant.gone.wait(self._core.machine, None)
-        self._died = None  # who asks tells it
         return child.exit or ""

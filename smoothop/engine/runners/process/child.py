@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from smoothop.engine.runners.process.exits import exit_text
+from smoothop.engine.runners.process.dump import Dump
+from smoothop.engine.runners.process.exits import HAD_CLOSED, exit_text
 from smoothop.engine.runners.process.orders import Order
 from smoothop.engine.runners.process.side import Side
 from smoothop.engine.runners.process.wire import END, Link, packed
@@ -32,7 +33,7 @@ class UnreadError(Exception):
 
 
 class Child:
-    """A child process and this end of the two sockets to it.
+    """A child process and this end of the two sockets to it, and of the pipe for its dumps.
 
     The thread that makes it gives it orders, and must outlive it: the kernel kills the child
     when that thread ends, where it is Linux. Its attendant has the side, and reaps it.
@@ -62,7 +63,11 @@ class Child:
                 theirs.callback(other.close)
                 ends.append((own, other))
             (orders, their_orders), (side, their_side) = ends
-            self._process = _spawn(name, their_orders.fileno(), their_side.fileno())
+            self._dump = Dump()
+            on_failure.callback(self._dump.close)
+            theirs.callback(os.close, self._dump.horn)
+            passed = (their_orders.fileno(), their_side.fileno(), self._dump.horn)
+            self._process = _spawn(name, *passed)
             on_failure.pop_all()
         self.ear = orders.fileno()
         self._socket = orders  # to write; to be read by the link alone
@@ -112,7 +117,17 @@ class Child:
     def kill(self, why: str) -> None:
         """End it at once; from any thread. The first reason given stands in `exit`."""
         self._why = self._why or why
-        self._process.send_signal(signal.SIGKILL)  # none if it was reaped: the pid may be another's
+        self._signal(signal.SIGKILL)
+
+    def dump(self) -> str:
+        """Return where its handler stands, as a signal has it write; empty if that is unknown.
+
+        From any thread. It takes no time, or `dump.PATIENCE` if there is no answer.
+        """
+        return self._dump.ask(self.pid, self._signal)
+
+    def _signal(self, number: int) -> None:
+        self._process.send_signal(number)  # none if it was reaped: the pid may be another's
 
     def discard(self) -> None:
         """End it and give everything back, where it has no attendant."""
@@ -137,30 +152,47 @@ class Child:
     def reap(self) -> None:
         """Wait for its end, which is due, and end every `answer`."""
         try:
-            code = self._process.wait(_LAST_BREATH)
+            code = self._exit_code(_LAST_BREATH)
         except subprocess.TimeoutExpired:
-            self.kill("it had closed its connection to its parent")
-            code = self._process.wait()
+            self.kill(HAD_CLOSED)
+            code = self._exit_code()
         self.exit = exit_text(self.pid, code) + (f": {self._why}" if self._why else "")
         self._orders.hang_up()
+        self._dump.close()
         if self.ended is not None:
             os.close(self.ended)
 
+    def _exit_code(self, timeout: float | None = None) -> int | None:
+        """Wait for its end; return its exit code, or ``None`` if the system does not say."""
+        is_known = _has_exit_code(self.pid)
+        # Popen takes one that nobody can know any more for 0.
+        return self._process.wait(timeout) or (0 if is_known else None)
 
-def _spawn(name: str, orders: int, side: int) -> subprocess.Popen[bytes]:
+
+def _spawn(name: str, orders: int, side: int, dump: int) -> subprocess.Popen[bytes]:
     # A fresh interpreter, with the same options as this one. It must not see a Ctrl-C before it
     # can ignore it, so it begins with SIGINT blocked, as this thread has it for the moment.
     options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
-    arguments = (name, str(orders), str(side), _HOME, str(os.getpid()))
+    arguments = (name, str(orders), str(side), _HOME, str(os.getpid()), str(dump))
     # -P: what lies in the working directory is not taken for a module of Python's.
     command = [sys.executable, *options, "-P", "-c", _PROGRAM, *arguments]
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return subprocess.Popen(  # noqa: S603 - our own interpreter
-            command, stdin=subprocess.DEVNULL, close_fds=True, pass_fds=(orders, side)
+            command, stdin=subprocess.DEVNULL, close_fds=True, pass_fds=(orders, side, dump)
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _has_exit_code(pid: int) -> bool:
+    """Tell whether the system keeps the exit code of a child, or will, until it is reaped."""
+    if hasattr(os, "waitid"):
+        try:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+    return True
 
 
 def _end_descriptor(pid: int) -> int | None:

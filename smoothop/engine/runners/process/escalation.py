@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 
 LAST_CHANCE: Final = 2.0
-"""Seconds between SIGTERM and SIGKILL."""
+"""Seconds between SIGTERM and SIGKILL, or between a child's last word and SIGKILL."""
 
 
 class Force(Enum):
@@ -14,10 +14,15 @@ class Force(Enum):
 
     TERMINATE = "SIGTERM"
     KILL = "SIGKILL"
+    KILL_UNHEARD = "SIGKILL, to one that cannot be asked or terminated: it hears nothing"
 
 
 class Escalation:
-    """The ladder: asked, terminated when the grace is over, killed soon after."""
+    """The ladder: asked, terminated when the grace is over, killed soon after.
+
+    One that has closed its connection is about to end, whether it was asked or has crashed. If it
+    does not, all that is left is to kill it.
+    """
 
     __slots__ = ("_at", "_grace", "_left")
 
@@ -30,6 +35,12 @@ class Escalation:
         """It was asked to leave; only the first time counts."""
         if self._at is None:
             self._at = now + self._grace
+
+    def unheard(self, now: float) -> None:
+        """It has closed its connection."""
+        if Force.TERMINATE in self._left:
+            self._at = now + LAST_CHANCE
+            self._left = [Force.KILL_UNHEARD]
 
     def due(self, now: float) -> Force | None:
         """Return what is to be done now; the same thing only once."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from smoothop.engine.logs import naming
 from smoothop.engine.runners.process import wire
 from smoothop.engine.runners.process.carried import arrived
+from smoothop.engine.runners.process.inside.dumping import dump_to
 from smoothop.engine.runners.process.inside.lifeline import die_with, leave
 from smoothop.engine.runners.process.inside.messenger import Messenger
 from smoothop.engine.runners.process.inside.resident import Frame, Resident, fenced
@@ -31,13 +32,14 @@ _ends: Final[list[socket.socket]] = []  # open to the very end of the process, w
 
 def main() -> None:
     """Live as a child, from the first order to the last."""
-    _, _, orders, side, _, parent = sys.argv
+    _, _, orders, side, _, parent, dump = sys.argv
     sys.argv[1:] = []
     termination = Termination()
     termination.install()
     die_with(int(parent))
     if sys.stderr is not None:
         faulthandler.enable()  # so that a crash says where
+    dump_to(int(dump))
     messenger = Messenger(_link(side), termination)
     messenger.start()
     servant = Servant(_link(orders), messenger, termination)
