@@ -70,7 +70,8 @@ def end_after_work(seconds: float | None) -> None:
 
     It is for code that keeps the interpreter's lock for ever. Processor time is counted, that of
     all threads: none passes while the process is suspended. `None` takes it back. Does nothing
-    where the system has no such timer, or when somebody else handles SIGHUP, which it takes.
+    where the system has no such timer, or when SIGHUP, which it takes, is handled by somebody else
+    or ignored, as under ``nohup``.
     """
     if seconds is None and not _work_timer.cache_info().currsize:
         return

@@ -101,6 +101,15 @@ def test_a_stuck_worker_ends_the_run_with_exit_code_1_if_it_is_to(acme, tmp_path
     assert "Timeout (" not in child.text.partition("; stopping")[0]  # nobody keeps Python's lock
 
 
+@pytest.fixture
+def hangup():
+    """Let SIGHUP do what it does by default: it is ignored where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("others", ["", "[workers.signaller]\nstuck_after = '1h'\n"])
 def test_one_that_keeps_the_interpreter_to_itself_ends_the_run_as_well(
     odd, tmp_path, write, others
