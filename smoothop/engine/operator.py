@@ -392,9 +392,9 @@ class Operator:
         limit = None if timeout is None else seconds(timeout, "timeout")
         stopped = Completion(self._machine, (core,))
         run = core.stop(stopped)
-        return (
-            stopped if limit is None else limited(stopped, {core: run}, limit, self._means.timers)
-        )
+        if limit is None:
+            return stopped
+        return limited(stopped, {core: run}, limit, self._means.timers)
 
     def stop_all(self, *, timeout: Duration | None = None) -> Completion:
         """Ask every worker to stop, all at once; returns at once.

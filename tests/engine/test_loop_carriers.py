@@ -186,59 +186,57 @@ def test_no_other_worker_is_driven_in_the_task_that_one_has_for_itself():
     run(main())
 
 
+class Rounds:
+    """Counts the rounds of the loop, and notes in which each call of a handler that spins began."""
+
+    def __init__(self):
+        self.number, self.begun = 0, []
+
+    async def count(self):
+        while True:
+            self.number += 1
+            await asyncio.sleep(0)
+
+    async def spin(self, ctx):
+        self.begun.append(self.number)
+        until = time.monotonic() + 0.6 * FAIR_SHARE
+        while time.monotonic() < until:
+            pass
+
+
 def test_however_many_carriers_there_are_they_have_one_share_of_the_loop():
     async def main():
-        rounds, seen = [0], []
-
-        async def count_rounds():
-            while True:
-                rounds[0] += 1
-                await asyncio.sleep(0)
-
-        async def spin(ctx):
-            seen.append(rounds[0])
-            until = time.monotonic() + 0.6 * FAIR_SHARE
-            while time.monotonic() < until:
-                pass
-
+        rounds = Rounds()
         names = [f"w{number}" for number in range(2 * SPARE)]
         async with Operator() as op:
             callers(op, "suspends", *names)
-            counting = asyncio.ensure_future(count_rounds())
+            counting = asyncio.ensure_future(rounds.count())
             # It suspends while the others are due, so as many carriers come as there can.
             receipts = [await op.dispatch_async("suspends", lambda ctx: asyncio.sleep(0))]
-            receipts += [await op.dispatch_async(name, spin) for name in names]
+            receipts += [await op.dispatch_async(name, rounds.spin) for name in names]
             for receipt in receipts:
                 await receipt
             counting.cancel()
-        assert len(seen) == len(names)
-        assert max(Counter(seen).values()) <= 3
+        assert len(rounds.begun) == len(names)
+        assert max(Counter(rounds.begun).values()) <= 3
 
     run(main())
 
 
 def test_who_comes_back_while_a_carrier_lets_others_have_the_loop_takes_up_nothing():
     async def main():
-        rounds, seen = [0], []
+        rounds = Rounds()
         come_back = asyncio.Event()
-
-        async def count_rounds():
-            while True:
-                rounds[0] += 1
-                await asyncio.sleep(0)
 
         async def spin(ctx):
             come_back.set()
-            seen.append(rounds[0])
-            until = time.monotonic() + 0.6 * FAIR_SHARE
-            while time.monotonic() < until:
-                pass
+            await rounds.spin(ctx)
 
         suspended = [f"suspended-{number}" for number in range(SPARE // 2)]
         names = [f"w{number}" for number in range(2 * SPARE)]
         async with Operator() as op:
             callers(op, *suspended, *names)
-            counting = asyncio.ensure_future(count_rounds())
+            counting = asyncio.ensure_future(rounds.count())
             receipts = [
                 await op.dispatch_async(name, lambda ctx: come_back.wait()) for name in suspended
             ]
@@ -248,8 +246,8 @@ def test_who_comes_back_while_a_carrier_lets_others_have_the_loop_takes_up_nothi
             for receipt in receipts:
                 await receipt
             counting.cancel()
-        assert len(seen) == len(names)
-        assert max(Counter(seen).values()) <= 3
+        assert len(rounds.begun) == len(names)
+        assert max(Counter(rounds.begun).values()) <= 3
 
     run(main())
 

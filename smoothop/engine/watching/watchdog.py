@@ -113,6 +113,7 @@ class Watchdog:
                     self._is_there = False
                     self._ages = Ages()
                     self._not_replaced.clear()
+                    self.blocked = ()
                     break
                 self._waiter = waiter = Waiter(self._machine)
             step = step_for(min(_limit(run) for run in runs))
